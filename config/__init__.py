@@ -1,0 +1,1 @@
+"""A site is data: models, loader, the example library."""

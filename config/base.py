@@ -1,0 +1,47 @@
+"""The few types that every part of a site file is made of."""
+
+import re
+from datetime import timedelta
+from typing import Annotated, Any
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, StringConstraints
+
+
+class Model(BaseModel):
+    """A frozen piece of a site file; unknown keys are refused."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+Id = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,47}$")]
+"""Letters, digits, `_` and `-`: fits into every broker's topics, client ids and ACLs."""
+
+PointName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,47}$")]
+
+PointPath = Annotated[
+    str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,47}/[a-z][a-z0-9_]{0,47}$")
+]
+"""`device/point`, as in a reading."""
+
+_LENGTH = re.compile(r"^\s*(\d+(?:\.\d+)?)\s*(ms|s|min|h|d)\s*$")
+_UNITS = {"ms": 0.001, "s": 1.0, "min": 60.0, "h": 3600.0, "d": 86400.0}
+
+
+def _length(value: Any) -> Any:
+    if isinstance(value, timedelta):
+        return value
+    match = _LENGTH.match(value) if isinstance(value, str) else None
+    if match is None:
+        raise ValueError(f"{value!r} is not a length of time; write for example 500ms, 2s, 15min")
+    return timedelta(seconds=float(match[1]) * _UNITS[match[2]])
+
+
+Length = Annotated[timedelta, BeforeValidator(_length)]
+"""A length of time, written `500ms`, `2s`, `15min`, `12h` or `7d`."""
+
+
+class Name(Model):
+    """What people call a thing."""
+
+    en: str
+    zh: str

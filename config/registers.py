@@ -1,0 +1,157 @@
+"""Register maps: where in a Modbus device each point lies, and how its words become a value.
+
+Addresses are those of the protocol data unit: 0 to 65535 (Modbus Application Protocol V1.1b3,
+4.4). A manual's 30001 is input register 0, its 40017 is holding register 16.
+"""
+
+from enum import StrEnum
+from typing import Self
+
+from pydantic import Field, model_validator
+
+from config.base import Length, Model, PointName
+from contracts.quantities import NATURES, Quantity
+
+
+class Table(StrEnum):
+    """The four data tables of Modbus."""
+
+    COILS = "coil"
+    DISCRETE_INPUTS = "discrete"
+    HOLDING = "holding"
+    INPUT = "input"
+
+
+class WordType(StrEnum):
+    """How one or more words (or one bit) are read as a number."""
+
+    BIT = "bit"
+    INT16 = "int16"
+    UINT16 = "uint16"
+    INT32 = "int32"
+    UINT32 = "uint32"
+    FLOAT32 = "float32"
+
+
+WORDS = {
+    WordType.BIT: 1,
+    WordType.INT16: 1,
+    WordType.UINT16: 1,
+    WordType.INT32: 2,
+    WordType.UINT32: 2,
+    WordType.FLOAT32: 2,
+}
+
+LAST_ADDRESS = 0xFFFF
+LARGEST_BLOCK = {
+    Table.HOLDING: 125,
+    Table.INPUT: 125,
+    Table.COILS: 2000,
+    Table.DISCRETE_INPUTS: 2000,
+}
+"""Most items in one read (V1.1b3, 6.1 to 6.4)."""
+
+
+class ByteOrder(StrEnum):
+    """The order of the four bytes of a 32-bit value, as manuals write it."""
+
+    ABCD = "ABCD"
+    CDAB = "CDAB"
+    BADC = "BADC"
+    DCBA = "DCBA"
+
+
+class Write(Model):
+    """How, and within which limits, a point may be written."""
+
+    low: float
+    high: float
+    function: int = Field(default=6, description="6, or 16 for devices that know only that one")
+    register_: int | None = Field(
+        default=None, alias="register", description="when other than where the point is read"
+    )
+    safe: float | None = Field(default=None, description="what the edge puts back")
+
+    @model_validator(mode="after")
+    def _sensible(self) -> Self:
+        if self.low > self.high:
+            raise ValueError(f"low {self.low} is above high {self.high}; swap them")
+        if self.function not in (5, 6, 16):
+            raise ValueError(f"write function {self.function} is not one of 5, 6, 16")
+        if self.safe is not None and not self.low <= self.safe <= self.high:
+            raise ValueError(f"safe value {self.safe} is outside {self.low}..{self.high}")
+        return self
+
+
+class RegisterPoint(Model):
+    """One point: its place, its decoding, its meaning."""
+
+    name: PointName
+    quantity: Quantity
+    table: Table
+    register_: int = Field(alias="register")
+    type: WordType = WordType.UINT16
+    order: ByteOrder = ByteOrder.ABCD
+    scale: float = 1.0
+    unit: str | None = Field(default=None, description="checked against the quantity's own")
+    unavailable: tuple[int, ...] = Field(
+        default=(), description="raw words by which the device says that it has no value"
+    )
+    period: Length | None = Field(default=None, description="when other than the device's")
+    write: Write | None = None
+
+    @property
+    def words(self) -> int:
+        """Registers (or bits) that the point takes."""
+        return WORDS[self.type]
+
+    @property
+    def last(self) -> int:
+        """The last register of the point."""
+        return self.register_ + self.words - 1
+
+    @model_validator(mode="after")
+    def _possible(self) -> Self:
+        where = f"point {self.name}"
+        if not 0 <= self.register_ <= LAST_ADDRESS:
+            raise ValueError(
+                f"{where}: register {self.register_} is impossible; give the address in the"
+                f" protocol data unit, 0 to {LAST_ADDRESS} (the manual's 40001 is holding 0)"
+            )
+        if self.last > LAST_ADDRESS:
+            raise ValueError(
+                f"{where}: {self.type} at register {self.register_} runs past {LAST_ADDRESS}"
+            )
+        bits = self.table in (Table.COILS, Table.DISCRETE_INPUTS)
+        if bits != (self.type is WordType.BIT):
+            raise ValueError(
+                f"{where}: table {self.table} does not hold values of type {self.type}"
+            )
+        if self.write is not None and self.table in (Table.INPUT, Table.DISCRETE_INPUTS):
+            raise ValueError(f"{where}: table {self.table} cannot be written; use holding or coil")
+        if self.scale == 0:
+            raise ValueError(f"{where}: scale 0 makes every value 0")
+        own = NATURES[self.quantity].unit
+        if self.unit is not None and self.unit != own:
+            raise ValueError(
+                f"{where}: unit {self.unit!r} does not fit {self.quantity}, which is in {own!r};"
+                " correct the unit, or the scale and the unit"
+            )
+        return self
+
+
+class RegisterMap(Model):
+    """What the planner may ask of one device model."""
+
+    points: tuple[RegisterPoint, ...] = Field(min_length=1)
+    largest_block: int = Field(default=125, ge=1, le=2000)
+    hole: int = Field(default=0, ge=0, description="undeclared registers that one read may cross")
+
+    @model_validator(mode="after")
+    def _distinct(self) -> Self:
+        seen: set[str] = set()
+        for point in self.points:
+            if point.name in seen:
+                raise ValueError(f"point {point.name} is declared twice; rename one")
+            seen.add(point.name)
+        return self

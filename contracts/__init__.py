@@ -1,0 +1,1 @@
+"""What edge and gateway say to each other. No I/O, no clock."""

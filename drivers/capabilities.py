@@ -1,0 +1,142 @@
+"""What a device can do, in small pieces: a driver has those it can, and callers ask.
+
+A register device polls and writes; a reader pad reads tags; a library system holds a dialogue; a
+vehicle takes orders and reports when it likes. Nothing here knows a wire or a protocol.
+"""
+
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from typing import NamedTuple, Protocol, runtime_checkable
+
+from contracts.instants import Instant
+from contracts.records import Reading
+from drivers.protocols import vda5050
+
+Now = Callable[[], Instant]
+"""The clock, handed in by the process entry."""
+
+
+class WriteLimits(NamedTuple):
+    """Closed limits of a writable point, and what to put back when nobody renews it."""
+
+    low: float
+    high: float
+    safe: float | None
+
+
+@runtime_checkable
+class Pollable(Protocol):
+    """Gives readings when asked."""
+
+    device: str
+    period: float
+    """Seconds between two polls."""
+
+    async def poll(self) -> Sequence[Reading]:
+        """Read every point that is due. Raises DriverError."""
+        ...
+
+
+@runtime_checkable
+class Writable(Protocol):
+    """Takes values for some of its points."""
+
+    device: str
+    writable: Mapping[str, WriteLimits]
+
+    async def write(self, point: str, value: float) -> float:
+        """Write, read back, and give what was read back. Raises DriverError."""
+        ...
+
+
+class Tag(NamedTuple):
+    """A tag on the pad."""
+
+    uid: str
+    """16 hex digits, upper case, most significant byte first (E0…)."""
+    dsfid: int
+
+
+@runtime_checkable
+class TagReader(Protocol):
+    """Reads and writes ISO 15693 tags."""
+
+    device: str
+
+    async def inventory(self) -> Sequence[Tag]:
+        """List the tags in the field, each once."""
+        ...
+
+    async def read(self, uid: str) -> bytes:
+        """Give the tag's memory in the tag's own byte order."""
+        ...
+
+    async def read_afi(self, uid: str) -> int:
+        """Give the application family identifier."""
+        ...
+
+    async def write_afi(self, uid: str, afi: int) -> None:
+        """Write the AFI and read it back; BadReplyError when it reads back otherwise."""
+        ...
+
+
+class Patron(NamedTuple):
+    """What the library system says of a card."""
+
+    valid: bool
+    name: str
+    message: str
+
+
+class CirculationAnswer(NamedTuple):
+    """What the library system said to a checkout or checkin."""
+
+    ok: bool
+    title: str
+    due: str
+    message: str
+    security: bool | None
+    """True: write the security byte as asked; False: leave it alone; None: not said."""
+    alert: bool = False
+    """For a return: put it on the staff shelf."""
+
+
+@runtime_checkable
+class Circulation(Protocol):
+    """Borrows and takes back. Raises LinkDownError when the answer never came."""
+
+    device: str
+
+    async def patron(self, card: str, pin: str = "") -> Patron:
+        """Ask whether a card may borrow."""
+        ...
+
+    async def checkout(self, card: str, item: str, at: Instant) -> CirculationAnswer:
+        """Ask for a loan."""
+        ...
+
+    async def checkin(self, item: str, at: Instant) -> CirculationAnswer:
+        """Give an item back."""
+        ...
+
+    async def undo_checkout(self, card: str, item: str, at: Instant) -> CirculationAnswer:
+        """Take a loan back whose tag could not be written (SIP2: 09 with BI=Y)."""
+        ...
+
+
+@runtime_checkable
+class Vehicle(Protocol):
+    """Takes orders and reports by itself."""
+
+    device: str
+
+    async def send(self, order: vda5050.Order) -> None:
+        """Publish an order; nothing is proven until the state echoes it."""
+        ...
+
+    async def act(self, actions: vda5050.InstantActions) -> None:
+        """Publish instant actions."""
+        ...
+
+    def messages(self) -> AsyncIterator[vda5050.State | vda5050.Connection]:
+        """Give what the vehicle says, for ever, reconnecting by itself."""
+        ...

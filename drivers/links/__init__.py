@@ -1,0 +1,1 @@
+"""Real wires: thin, one exchange at a time, with a deadline for each."""

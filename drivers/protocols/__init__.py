@@ -1,0 +1,1 @@
+"""Bytes or JSON to values and back, sans I/O."""

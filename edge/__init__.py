@@ -1,0 +1,1 @@
+"""Keeps devices running, and loses nothing of what they say."""

@@ -1,0 +1,1 @@
+"""Deliveries by robot: durable jobs over VDA 5050."""

@@ -1,0 +1,1 @@
+"""Self-check: a loan in two phases."""

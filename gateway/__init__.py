@@ -1,0 +1,1 @@
+"""Stores, judges, commands, counts and shows."""

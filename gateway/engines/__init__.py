@@ -1,0 +1,1 @@
+"""Pure rules: (state, fact, rules) to (state, effects, wake me at)."""

@@ -1,0 +1,1 @@
+"""The store: narrow ports and their SQLite."""

@@ -1,0 +1,1 @@
+"""One program, one subcommand per process."""
