@@ -5,6 +5,7 @@ vehicle takes orders and reports when it likes. Nothing here knows a wire or a p
 """
 
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from enum import StrEnum
 from typing import NamedTuple, Protocol, runtime_checkable
 
 from contracts.instants import Instant
@@ -100,11 +101,36 @@ class CirculationAnswer(NamedTuple):
     """For a return: put it on the staff shelf."""
 
 
+class Whereabouts(StrEnum):
+    """Where an item is, as far as the library system tells."""
+
+    FREE = "free"
+    LENT = "lent"
+    """To somebody; not proven to be the card that was asked about."""
+    LENT_TO_CARD = "lent-to-card"
+    UNKNOWN = "unknown"
+
+
 @runtime_checkable
 class Circulation(Protocol):
-    """Borrows and takes back. Raises LinkDownError when the answer never came."""
+    """Borrows and takes back.
 
-    device: str
+    Each method raises NotSentError when the request never left, so that nothing can have happened,
+    and LinkDownError when the answer never came, so that nobody knows.
+    """
+
+    @property
+    def device(self) -> str:
+        """The library system's id."""
+        ...
+
+    async def check(self) -> None:
+        """Reach the system; raises NotSentError when it is not there."""
+        ...
+
+    async def whereabouts(self, item: str, card: str = "") -> Whereabouts:
+        """Ask where an item is, and whether `card` has it; changes nothing."""
+        ...
 
     async def patron(self, card: str, pin: str = "") -> Patron:
         """Ask whether a card may borrow."""

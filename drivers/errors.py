@@ -15,3 +15,7 @@ class BadReplyError(DriverError):
 
 class RefusedError(DriverError):
     """The device understood and said no: never try the same again; report it."""
+
+
+class NotSentError(LinkDownError):
+    """Nobody answers, and the request never left: nothing can have happened."""
