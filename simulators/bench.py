@@ -1,0 +1,134 @@
+"""Puts the Modbus devices of a site on their wires, each in its place in the world."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from random import Random
+from typing import Any
+
+from config.links import ModbusDevice, ModbusTcp
+from config.site import Site
+from simulators.devices.adam_6051 import CHANNELS, Counters, adam_6051
+from simulators.devices.liebert_pac import Liebert
+from simulators.devices.sensing import Probe
+from simulators.devices.vaisala_hmp import vaisala_hmp
+from simulators.devices.xy_md02 import xy_md02
+from simulators.errors import SimulatorError
+from simulators.faults import WIRE, Faults, What
+from simulators.ledger import Ledger
+from simulators.modbus_server import ModbusServer, Unit
+from simulators.people import Lane
+from simulators.registers import Registers
+from simulators.world import World
+
+PROBES = {"xy-md02": xy_md02, "vaisala-hmp": vaisala_hmp}
+"""Register files by model, for probes of temperature and humidity."""
+
+
+@dataclass(slots=True)
+class Bench:
+    """All Modbus devices of a site."""
+
+    world: World
+    faults: Faults
+    ledger: Ledger
+    seed: int
+    probes: dict[str, Probe] = field(default_factory=dict)
+    counters: dict[str, Counters] = field(default_factory=dict)
+    passed: dict[tuple[str, int], int] = field(default_factory=dict)
+    """People by device and channel, since the start."""
+
+    def server(self, link: ModbusTcp) -> ModbusServer:
+        """Give the server of one link; raise SimulatorError for a model that is not known."""
+        units: dict[int, Unit] = {}
+        for device in link.devices:
+            if device.unit in units:
+                taken = units[device.unit].device
+                raise SimulatorError(
+                    f"link {link.id}: {device.id} and {taken} both have unit {device.unit}"
+                )
+            units[device.unit] = Unit(device.id, self._build(device))
+        self.faults.admit(link.id, WIRE)
+        return ModbusServer(link.id, units, self.faults, self.ledger, seed=self.seed)
+
+    def pulse(self, lane: Lane) -> None:
+        """Let a person pass: count, and write it down."""
+        key = (lane.device, lane.channel)
+        self.passed[key] = self.passed.get(key, 0) + 1
+        counter = self.counters[lane.device].pulse(lane.channel)
+        self.ledger(
+            "pulse",
+            device=lane.device,
+            channel=lane.channel,
+            total=self.passed[key],
+            counter=counter,
+        )
+
+    def settle(self) -> None:
+        """Let every input of every counter go low."""
+        for counters in self.counters.values():
+            counters.settle()
+
+    def take(self) -> None:
+        """Let every probe measure."""
+        for probe in self.probes.values():
+            probe.take()
+
+    def _build(self, device: ModbusDevice) -> Registers:
+        if device.model in PROBES:
+            return self._probe(device)
+        if device.model == "liebert-pac":
+            unit = Liebert(self.world.air(device.space))
+            unit.tripped = self._failing(device.id, What.TRIP)
+            self.world.install(device.space, unit)
+            self.faults.admit(device.id, WIRE | {What.TRIP})
+            return unit.registers()
+        if device.model == "adam-6051":
+            counters = self.counters[device.id] = Counters()
+            meddle = _meddling(counters)
+            self.faults.admit(device.id, WIRE | {What.RESET, What.JUMP}, meddle)
+            return adam_6051(counters)
+        known = sorted([*PROBES, "liebert-pac", "adam-6051"])
+        raise SimulatorError(
+            f"device {device.id}: no simulator for model {device.model!r}; there are {known}"
+        )
+
+    def _probe(self, device: ModbusDevice) -> Registers:
+        random = Random(f"{self.seed}/{device.id}")  # noqa: S311 - noise, not secrets
+        powered_on = self._failing(device.id, What.POWER_ON)
+        probe = Probe(self.world.air(device.space), random, powered_on)
+        self.probes[device.id] = probe
+        self.faults.admit(device.id, WIRE | {What.POWER_ON})
+        return PROBES[device.model](probe.sample)
+
+    def _failing(self, device: str, what: What) -> Callable[[], bool]:
+        def failing() -> bool:
+            fault = self.faults.on(device)
+            return fault is not None and fault.what is what
+
+        return failing
+
+
+def _meddling(counters: Counters) -> Callable[[What, float | None], None]:
+    def meddle(what: What, value: float | None) -> None:
+        for channel in range(CHANNELS):
+            if what is What.RESET:
+                counters.clear(channel)
+            else:
+                counters.pulse(channel, 1000 if value is None else int(value))
+
+    return meddle
+
+
+def lanes(site: Site) -> tuple[list[Lane], list[Lane]]:
+    """Give the entries and the exits of a site's gates that end in a simulated counter."""
+    models: dict[str, Any] = {device.id: device.model for _, device in site.devices()}
+    entries: list[Lane] = []
+    exits: list[Lane] = []
+    for gate in site.gates:
+        for path, found in ((gate.entries, entries), (gate.exits, exits)):
+            if path is None:
+                continue
+            device, point = path.split("/")
+            if models[device] == "adam-6051" and point.startswith("channel_"):
+                found.append(Lane(gate.id, device, int(point.removeprefix("channel_"))))
+    return entries, exits

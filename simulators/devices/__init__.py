@@ -1,0 +1,1 @@
+"""Devices, each with the register file of its manual."""

@@ -1,0 +1,69 @@
+"""What really happened, written down outside of the system under test.
+
+One JSON object a line. Every line has `kind` and `at` (an `Instant`, wall clock):
+
+- `poll`: a read that was answered: device, unit, function, start, words (bits as 0 and 1), and
+  `fault` when the answer was spoilt on purpose, so that no client should have believed it
+- `write`: a write that was carried out: device, unit, function, start, words
+- `pulse`: a person passed: device, channel, total (people since the start), counter (register)
+- `fault`: device, what, since, until (null: until cleared)
+
+Other simulators write kinds of their own.
+"""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from contracts.instants import Instant
+
+LARGEST = 256 * 2**20
+"""Bytes after which the file is put aside as `<name>.1` and a new one begins."""
+
+
+class Ledger:
+    """Appends lines to a file, each handed to the kernel before the call returns. One writer."""
+
+    def __init__(
+        self,
+        path: Path,
+        now: Callable[[], Instant],
+        *,
+        polls: bool = True,
+        largest: int = LARGEST,
+    ) -> None:
+        self.path = path
+        self._now = now
+        self._polls = polls
+        self._largest = largest
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._file = path.open("ab", buffering=0)
+
+    def __call__(self, kind: str, **fields: Any) -> None:
+        """Write one line; `at` is now unless given. Polls may be switched off."""
+        if kind == "poll" and not self._polls:
+            return
+        line = {"kind": kind, "at": self._now(), **fields}
+        text = json.dumps(line, ensure_ascii=False, separators=(",", ":"))
+        self._file.write(text.encode() + b"\n")
+        if self._file.tell() > self._largest:
+            self._file.close()
+            self.path.replace(self.path.with_name(self.path.name + ".1"))
+            self._file = self.path.open("ab", buffering=0)
+
+    def close(self) -> None:
+        """Close the file; further lines are an error."""
+        self._file.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()

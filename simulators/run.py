@@ -1,0 +1,183 @@
+"""All devices of a site on their real wires, in one living building."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import datetime, time, timedelta
+from ipaddress import ip_address
+from pathlib import Path
+from random import Random
+from typing import Any
+
+from config.links import ModbusTcp
+from config.site import Site
+from contracts.instants import SECOND, Instant, moment
+from simulators.bench import Bench, lanes
+from simulators.circulation import run_circulation
+from simulators.control import orders, serve_control
+from simulators.errors import SimulatorError
+from simulators.faults import WIRE, Faults, mishaps
+from simulators.ledger import Ledger
+from simulators.people import People, expected
+from simulators.world import World
+
+log = logging.getLogger(__name__)
+
+TICK = 0.25
+"""Real seconds between two steps of the world."""
+LONGEST_TICK = 5.0
+"""Real seconds that one step makes up for at most, so that a clock that jumps does no harm."""
+
+Sleep = Callable[[float], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How a site is simulated."""
+
+    pace: float = 60.0
+    """World seconds per second; what goes over a wire is always in real time."""
+    seed: int = 1
+    chance: bool = True
+    """Whether something fails now and then."""
+    log_polls: bool = True
+    control_port: int | None = None
+    """Loopback port for orders (`simulators.control`); 0 chooses one, None means none."""
+    starts: datetime | None = None
+    """Local time at which the world begins; None: ten o'clock of this day or the next weekday."""
+    visits_per_day: float = 500.0
+    gateway: str = ""
+    """Address of the gateway's REST interface, for readers who ask for books; empty: nobody."""
+
+
+def beginning(site: Site, now: Instant) -> datetime:
+    """Give ten o'clock local time of today, or of Monday when today is a weekend."""
+    day = moment(now).astimezone(site.zone).date()
+    while day.weekday() >= 5:
+        day += timedelta(days=1)
+    return datetime.combine(day, time(10), site.zone)
+
+
+class _Day:
+    """Drives world and people, tick by tick."""
+
+    def __init__(self, world: World, people: People, bench: Bench, options: Options) -> None:
+        self._world = world
+        self._people = people
+        self._bench = bench
+        self._options = options
+        self._until_samples = 0.0
+        self.quiet = False
+        """Nobody passes a gate or comes to a kiosk any more."""
+
+    def step(self, real: float) -> None:
+        """Let some real seconds pass."""
+        seconds = real * self._options.pace
+        self._bench.settle()
+        self._world.step(seconds)
+        if not self.quiet:
+            for lane in self._people.step(self._world.local, seconds, real):
+                self._bench.pulse(lane)
+        self._until_samples -= real
+        if self._until_samples <= 0:
+            self._until_samples = 1.0
+            self._bench.take()
+
+    def hush(self) -> None:
+        """Let nobody come any more."""
+        self.quiet = True
+
+    def busyness(self) -> float:
+        """Say how busy the library is; 1 on an average open hour, 0 when closed or quiet."""
+        if self.quiet:
+            return 0.0
+        average = self._options.visits_per_day / 12 / 3600
+        return expected(self._world.local, self._options.visits_per_day) / average
+
+    def state(self) -> dict[str, Any]:
+        """Describe the world for whoever asks."""
+        return {
+            "world": self._world.local.isoformat(),
+            "outdoor": {
+                "temperature": round(self._world.outdoor.temperature, 1),
+                "humidity": round(self._world.outdoor.humidity, 1),
+            },
+            "inside": self._people.inside,
+            "faults": {
+                target: {"what": fault.what, "until": fault.until}
+                for target, fault in self._bench.faults.active().items()
+            },
+        }
+
+
+async def run_simulators(
+    site: Site,
+    data: Path,
+    options: Options,
+    now: Callable[[], Instant],
+    sleep: Sleep = asyncio.sleep,
+) -> None:
+    """Run every device of every edge until cancelled; the ledger is `data/ledger.jsonl`.
+
+    Raises SimulatorError for a site that cannot be simulated; OSError (in a group) for a port that
+    is taken. A part that fails ends them all.
+    """
+    links = [link for edge in site.edges for link in edge.links if isinstance(link, ModbusTcp)]
+    for link in links:
+        _demand_loopback(link)
+    with Ledger(data / "ledger.jsonl", now, polls=options.log_polls) as ledger:
+        random = Random(f"{options.seed}/people")  # noqa: S311 - a simulation, not secrets
+        people = People(*lanes(site), random, options.visits_per_day)
+        starts = options.starts or beginning(site, now())
+        world = World(site, starts, options.seed, people)
+        faults = Faults(ledger, now)
+        bench = Bench(world, faults, ledger, options.seed)
+        servers = [(link, bench.server(link)) for link in links]
+        for _, device in site.devices():
+            if device.id not in faults.targets():
+                faults.admit(device.id, WIRE)
+        day = _Day(world, people, bench, options)
+        async with asyncio.TaskGroup() as group:
+            for link, server in servers:
+                group.create_task(server.run(link.host, link.port), name=f"link {link.id}")
+            group.create_task(_live(day, now, sleep), name="the world")
+            if options.chance and bench.probes:
+                group.create_task(_mishaps(bench, options.seed, sleep), name="mishaps")
+            if options.control_port is not None:
+                obey = orders(faults, day.hush, day.state)
+                group.create_task(serve_control(options.control_port, obey), name="control")
+            group.create_task(
+                run_circulation(site, ledger, now, faults, day.busyness, options.gateway),
+                name="circulation",
+            )
+
+
+async def _live(day: _Day, now: Callable[[], Instant], sleep: Sleep) -> None:
+    before = now()
+    while True:
+        await sleep(TICK)
+        at = now()
+        day.step(min(LONGEST_TICK, max(0.0, (at - before) / SECOND)))
+        before = at
+
+
+async def _mishaps(bench: Bench, seed: int, sleep: Sleep) -> None:
+    """Let probes fail now and then."""
+    random = Random(f"{seed}/mishaps")  # noqa: S311 - a simulation, not secrets
+    for pause, device, what, seconds, value in mishaps(random, sorted(bench.probes)):
+        await sleep(pause)
+        log.info("%s fails by chance: %s for %.0f s", device, what, seconds)
+        bench.faults.begin(device, what, seconds, value)
+
+
+def _demand_loopback(link: ModbusTcp) -> None:
+    try:
+        loopback = link.host == "localhost" or ip_address(link.host).is_loopback
+    except ValueError:
+        loopback = False
+    if not loopback:
+        raise SimulatorError(
+            f"link {link.id}: host {link.host} is not this machine; give it a loopback address to"
+            " simulate it"
+        )
