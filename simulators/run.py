@@ -13,6 +13,7 @@ from typing import Any
 from config.links import ModbusTcp
 from config.site import Site
 from contracts.instants import SECOND, Instant, moment
+from simulators.activity import Activity
 from simulators.bench import Bench, lanes
 from simulators.circulation import run_circulation
 from simulators.control import orders, serve_control
@@ -62,10 +63,11 @@ def beginning(site: Site, now: Instant) -> datetime:
 class _Day:
     """Drives world and people, tick by tick."""
 
-    def __init__(self, world: World, people: People, bench: Bench, options: Options) -> None:
+    def __init__(self, world: World, bench: Bench, activity: Activity, options: Options) -> None:
         self._world = world
-        self._people = people
+        self._people = world.people
         self._bench = bench
+        self._activity = activity
         self._options = options
         self._until_samples = 0.0
         self.quiet = False
@@ -104,6 +106,8 @@ class _Day:
                 "humidity": round(self._world.outdoor.humidity, 1),
             },
             "inside": self._people.inside,
+            "quiet": self.quiet,
+            "busy": self._activity.names(),
             "faults": {
                 target: {"what": fault.what, "until": fault.until}
                 for target, fault in self._bench.faults.active().items()
@@ -137,7 +141,8 @@ async def run_simulators(
         for _, device in site.devices():
             if device.id not in faults.targets():
                 faults.admit(device.id, WIRE)
-        day = _Day(world, people, bench, options)
+        activity = Activity()
+        day = _Day(world, bench, activity, options)
         async with asyncio.TaskGroup() as group:
             for link, server in servers:
                 group.create_task(server.run(link.host, link.port), name=f"link {link.id}")
