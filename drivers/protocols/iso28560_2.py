@@ -1,0 +1,168 @@
+"""The object layout of library tags: ISO 28560-2 on ISO/IEC 15962 (in China WH/T 44-2012).
+
+A tag holds data sets, each with its own object number (OID) and its own way of compaction.
+"""
+
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+from drivers.protocols.iso15693 import TagError
+from drivers.protocols.iso28560_content import TagContent, checked_item
+
+DSFID = 0x06
+ITEM = 1
+CONTENT = 2
+OWNER = 3
+USAGE = 5
+_NULL, _END = 0x80, 0x00
+
+
+class DataSet(NamedTuple):
+    """One object of a tag."""
+
+    oid: int
+    compaction: int
+    data: bytes
+
+
+def data_sets(memory: bytes) -> Iterator[DataSet]:
+    """Walk through the objects; raise TagError where one runs past the end."""
+    place = 0
+
+    def take(count: int) -> bytes:
+        nonlocal place
+        taken = memory[place : place + count]
+        if len(taken) < count:
+            raise TagError(f"28560-2: the object at byte {begin} runs past the end")
+        place += count
+        return taken
+
+    while place < len(memory):
+        begin = place
+        precursor = take(1)[0]
+        if precursor == _END:
+            return
+        if precursor == _NULL:
+            continue
+        oid = precursor & 0x0F
+        if oid == 15:
+            oid += take(1)[0]
+        padding = take(1)[0] if precursor & 0x80 else 0
+        length = 0
+        while True:
+            byte = take(1)[0]
+            length = length << 7 | byte & 0x7F
+            if not byte & 0x80 or length > len(memory):
+                break
+        yield DataSet(oid, precursor >> 4 & 0x07, take(length))
+        take(min(padding, len(memory) - place))
+
+
+def decode(memory: bytes) -> TagContent:
+    """Read the objects; raise TagError unless there is a primary item id among them."""
+    found = {one.oid: one for one in reversed(list(data_sets(memory)))}
+    if ITEM not in found:
+        raise TagError("28560-2: there is no primary item id")
+    usage = found[USAGE].data[:1] if USAGE in found else b""
+    return TagContent(
+        checked_item(text(found[ITEM])),
+        usage[0] >> 4 if usage else 1,
+        _owner(found[OWNER]) if OWNER in found else "",
+    )
+
+
+def _owner(found: DataSet) -> str:
+    try:
+        return decode_isil(found.data) if found.compaction == 0 else text(found)
+    except TagError:
+        return ""  # nobody's loan fails because an owner's name cannot be read
+
+
+def text(one: DataSet) -> str:
+    """Undo the compaction (ISO/IEC 15962, 9.2); raise TagError."""
+    try:
+        return _COMPACTIONS[one.compaction](one.data)
+    except (UnicodeDecodeError, ValueError) as error:
+        raise TagError(f"28560-2: object {one.oid}: {error}") from error
+
+
+def _integer(data: bytes) -> str:
+    return str(int.from_bytes(data, "big"))
+
+
+def _numeric(data: bytes) -> str:
+    digits = data.hex().upper().removesuffix("F")
+    if not digits.isdigit():
+        raise TagError("28560-2: a numeric object holds other than digits")
+    return digits
+
+
+def _groups(data: bytes, width: int) -> list[int]:
+    bits = int.from_bytes(data, "big")
+    total = len(data) * 8
+    return [bits >> (total - width * (n + 1)) & ((1 << width) - 1) for n in range(total // width)]
+
+
+def _five_bit(data: bytes) -> str:
+    return "".join(chr(0x40 + group) for group in _groups(data, 5)).rstrip("@")
+
+
+def _six_bit(data: bytes) -> str:
+    # Padding is the beginning of 100000, which is a blank when it is whole.
+    letters = (chr(group + 0x40 if group < 0x20 else group) for group in _groups(data, 6))
+    return "".join(letters).rstrip(" ")
+
+
+def _seven_bit(data: bytes) -> str:
+    return "".join(map(chr, _groups(data, 7))).rstrip("\x7f")
+
+
+_COMPACTIONS: tuple[Callable[[bytes], str], ...] = (
+    lambda data: data.decode("ascii"),  # defined by the application: plain for an item id
+    _integer,
+    _numeric,
+    _five_bit,
+    _six_bit,
+    _seven_bit,
+    lambda data: data.decode("latin-1"),
+    lambda data: data.decode("utf-8"),
+)
+
+_UPPER, _LOWER, _DIGITS = "upper", "lower", "digits"
+_ALPHABETS = {
+    _UPPER: {0: "-"} | {n: chr(0x40 + n) for n in range(1, 27)},
+    _LOWER: {0: "-"} | {n: chr(0x60 + n) for n in range(1, 27)},
+    _DIGITS: {n: str(n) for n in range(10)} | {10: "-", 11: ":"},
+}
+_WIDTHS = {_UPPER: 5, _LOWER: 5, _DIGITS: 4}
+_LATCHES = {
+    _UPPER: {28: _LOWER, 30: _DIGITS},
+    _LOWER: {28: _UPPER, 30: _DIGITS},
+    _DIGITS: {12: _UPPER, 14: _LOWER},
+}
+_SHIFTS = {
+    _UPPER: {29: _LOWER, 31: _DIGITS},
+    _LOWER: {29: _UPPER, 31: _DIGITS},
+    _DIGITS: {13: _UPPER, 15: _LOWER},
+}
+
+
+def decode_isil(data: bytes) -> str:
+    """Read an owner's name in the shift code of ISO 28560-2; raise TagError."""
+    bits = "".join(f"{byte:08b}" for byte in data)
+    name, mode, place = "", _UPPER, 0
+    shifted: str | None = None
+    while True:
+        now = shifted or mode
+        group = bits[place : place + _WIDTHS[now]]
+        if len(group) < _WIDTHS[now]:
+            return name
+        code, place = int(group, 2), place + len(group)
+        if shifted is None and code in _LATCHES[now]:
+            mode = _LATCHES[now][code]
+        elif shifted is None and code in _SHIFTS[now]:
+            shifted = _SHIFTS[now][code]
+        elif code in _ALPHABETS[now]:
+            name, shifted = name + _ALPHABETS[now][code], None
+        else:
+            raise TagError(f"28560-2: owner: code {code} means nothing among {now}")
