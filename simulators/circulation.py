@@ -1,47 +1,17 @@
 """The library's counter side on real wires: the library system, the pads, and who uses them."""
 
 from collections.abc import Callable
-from typing import Any, Protocol
 
 from config.site import Site
 from contracts.instants import Instant
-
-
-class Note(Protocol):
-    """Writes down what really happened."""
-
-    def __call__(self, kind: str, **fields: Any) -> None:
-        """Append one row."""
-        ...
-
-
-class Trouble(Protocol):
-    """One way of failing."""
-
-    @property
-    def what(self) -> str:
-        """Name it, as `simulators.faults.What` does."""
-        ...
-
-    @property
-    def value(self) -> float | None:
-        """Give the number that some ways need."""
-        ...
-
-
-class Troubles(Protocol):
-    """Who fails now, and how."""
-
-    def on(self, target: str) -> Trouble | None:
-        """Give the fault that a device has now."""
-        ...
+from simulators.troubles import NONE, Note, Troubles
 
 
 async def run_circulation(
     site: Site,
     ledger: Note,
     now: Callable[[], Instant],
-    faults: Troubles | None = None,
+    faults: Troubles = NONE,
     busyness: Callable[[], float] = lambda: 1.0,
     gateway: str = "",
 ) -> None:
