@@ -10,9 +10,11 @@ import logging
 import struct
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from ipaddress import ip_address
 from random import Random
 from typing import NamedTuple
 
+from simulators.errors import SimulatorError
 from simulators.faults import Fault, Faults, What
 from simulators.ledger import Ledger
 from simulators.modbus_pdu import Reply, answer, exception
@@ -230,6 +232,18 @@ class ModbusServer:
                     words=list(access.words),
                     **fault,
                 )
+
+
+def demand_loopback(what: str, host: str) -> None:
+    """Raise SimulatorError unless a host is this machine: nobody else shall reach a simulator."""
+    try:
+        loopback = host == "localhost" or ip_address(host).is_loopback
+    except ValueError:
+        loopback = False
+    if not loopback:
+        raise SimulatorError(
+            f"{what}: host {host} is not this machine; give it a loopback address to simulate it"
+        )
 
 
 def freeze(registers: Registers) -> Registers:

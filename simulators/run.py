@@ -5,7 +5,6 @@ import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta
-from ipaddress import ip_address
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -17,9 +16,9 @@ from simulators.activity import Activity
 from simulators.bench import Bench, lanes
 from simulators.circulation import run_circulation
 from simulators.control import orders, serve_control
-from simulators.errors import SimulatorError
 from simulators.faults import WIRE, Faults, mishaps
 from simulators.ledger import Ledger
+from simulators.modbus_server import demand_loopback
 from simulators.people import People, expected
 from simulators.world import World
 
@@ -129,7 +128,7 @@ async def run_simulators(
     """
     links = [link for edge in site.edges for link in edge.links if isinstance(link, ModbusTcp)]
     for link in links:
-        _demand_loopback(link)
+        demand_loopback(link.id, link.host)
     with Ledger(data / "ledger.jsonl", now, polls=options.log_polls) as ledger:
         random = Random(f"{options.seed}/people")  # noqa: S311 - a simulation, not secrets
         people = People(*lanes(site), random, options.visits_per_day)
@@ -174,15 +173,3 @@ async def _mishaps(bench: Bench, seed: int, sleep: Sleep) -> None:
         await sleep(pause)
         log.info("%s fails by chance: %s for %.0f s", device, what, seconds)
         bench.faults.begin(device, what, seconds, value)
-
-
-def _demand_loopback(link: ModbusTcp) -> None:
-    try:
-        loopback = link.host == "localhost" or ip_address(link.host).is_loopback
-    except ValueError:
-        loopback = False
-    if not loopback:
-        raise SimulatorError(
-            f"link {link.id}: host {link.host} is not this machine; give it a loopback address to"
-            " simulate it"
-        )
