@@ -1,14 +1,15 @@
 """Sequence numbers: which were given out by the journals, and what became of each."""
 
 import itertools
+import json
 import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
 from contracts.ranges import Ranges
-from edge.journal import peek
 
 ROWS = """
 SELECT seq FROM reading WHERE stream = :stream
@@ -26,8 +27,6 @@ class JournalEnd(NamedTuple):
     """The last sequence number given out; 0 when none was."""
     held: Ranges
     """What it still keeps: on disk at the edge, so not lost."""
-    thinned: Ranges
-    """What it gave up and declared."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +45,13 @@ class Accounts:
 def journals(data: Path) -> Iterator[JournalEnd]:
     """Read the end of every journal in a folder."""
     for path in sorted(data.glob("journal-*.sqlite3")):
-        seen = peek(path)
-        yield JournalEnd(seen.stream, seen.last, seen.held, seen.thinned)
+        with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as journal:
+            (stream,) = journal.execute("SELECT stream FROM about").fetchone()
+            last = journal.execute(
+                "SELECT seq FROM sqlite_sequence WHERE name = 'record'"
+            ).fetchone()
+            held = Ranges((seq, seq) for (seq,) in journal.execute("SELECT seq FROM record"))
+        yield JournalEnd(stream, last[0] if last else 0, held)
 
 
 def stored_up_to(store: sqlite3.Connection, stream: str) -> int:
@@ -65,7 +69,7 @@ def account(store: sqlite3.Connection, data: Path) -> Accounts:
     ids = dict(store.execute("SELECT name, id FROM stream"))
     lost: list[str] = []
     doubled: list[str] = []
-    given_out = declared = waiting = 0
+    given_out = declared = 0
     for journal in journals(data):
         given_out += journal.last
         rows = [row[0] for row in store.execute(ROWS, {"stream": ids.get(journal.stream, -1)})]
@@ -74,9 +78,9 @@ def account(store: sqlite3.Connection, data: Path) -> Accounts:
             f"{journal.stream}: number {first} has {rows.count(first)} rows"
             for first in sorted({a for a, b in itertools.pairwise(rows) if a == b})
         ]
-        declared += journal.thinned.size
-        accounted = stored.union(journal.held).union(journal.thinned)
-        waiting += accounted.size - stored.size - journal.thinned.size
+        thinned = _thinned(store, ids.get(journal.stream, -1))
+        declared += thinned.size
+        accounted = stored.union(journal.held).union(thinned)
         lost += [
             f"{journal.stream}: numbers {first} to {last} are in no book"
             for first, last in accounted.missing(1, journal.last)
@@ -94,6 +98,14 @@ def account(store: sqlite3.Connection, data: Path) -> Accounts:
         lost=lost,
         doubled=doubled,
     )
+
+
+def _thinned(store: sqlite3.Connection, stream: int) -> Ranges:
+    """Give what a journal declared that it gave up when it was full."""
+    bodies = store.execute(
+        "SELECT body FROM event WHERE stream = ? AND kind = 'thinned'", (stream,)
+    )
+    return Ranges((first, last) for (body,) in bodies for first, last in json.loads(body)["ranges"])
 
 
 def _count(store: sqlite3.Connection, query: str) -> int:

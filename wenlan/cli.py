@@ -94,6 +94,11 @@ def _add_simulate(commands: "argparse._SubParsersAction[argparse.ArgumentParser]
     simulate.add_argument("--replay", type=Path, metavar="FILE", help="play a T/RH series instead")
     simulate.add_argument("--speed", default="lockstep", help="times real time, or lockstep")
     simulate.add_argument("--device", help="with --replay: the device that plays it")
+    simulate.add_argument(
+        "--fault", nargs=2, metavar=("DEVICE", "WHAT"), help="let a running device fail: unplug, …"
+    )
+    simulate.add_argument("--seconds", type=seconds, help="with --fault: for how long")
+    simulate.add_argument("--clear", metavar="DEVICE", help="mend a running device")
     simulate.set_defaults(run=_simulate)
 
 
