@@ -12,7 +12,7 @@ class Diary(Protocol):
     async def append(
         self, records: Sequence[Record], remember: Mapping[str, bytes | None] | None = None
     ) -> None:
-        """Journal facts; with an event among them, return only when all are on disk.
+        """Journal facts; with an event or something to remember, return when all is on disk.
 
         `remember` is written in the same transaction: a value by key, None to forget it.
         """
