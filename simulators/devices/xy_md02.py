@@ -6,6 +6,7 @@ answers exception 4.
 """
 
 from collections.abc import Callable
+from functools import partial
 
 from simulators.devices.sensing import Sample
 from simulators.registers import Code, RefusalError, Registers, word
@@ -17,9 +18,6 @@ SETTINGS = {0x0101: 1, 0x0102: 9600, 0x0103: 0, 0x0104: 0}
 def xy_md02(sample: Callable[[], Sample]) -> Registers:
     """Give the register file of one probe."""
     settings = dict(SETTINGS)
-
-    def change(address: int, value: int) -> None:
-        settings[address] = value
 
     def offset(address: int) -> float:
         value = settings[address]
@@ -35,11 +33,8 @@ def xy_md02(sample: Callable[[], Sample]) -> Registers:
 
     return Registers(
         input={0x0001: temperature, 0x0002: humidity},
-        holding={address: lambda at=address: settings[at] for address in SETTINGS},  # type: ignore[misc]  # a default argument binds the loop's value
-        holding_writes={
-            address: lambda value, at=address: change(at, value)  # type: ignore[misc]  # as above
-            for address in SETTINGS
-        },
+        holding={address: partial(settings.__getitem__, address) for address in SETTINGS},
+        holding_writes={address: partial(settings.__setitem__, address) for address in SETTINGS},
         product=("XY", "XY-MD02", "1.0"),
     )
 
