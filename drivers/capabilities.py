@@ -163,6 +163,6 @@ class Vehicle(Protocol):
         """Publish instant actions."""
         ...
 
-    def messages(self) -> AsyncIterator[vda5050.State | vda5050.Connection]:
+    def messages(self) -> AsyncIterator[vda5050.State | vda5050.Connection | vda5050.Unreadable]:
         """Give what the vehicle says, for ever, reconnecting by itself."""
         ...
