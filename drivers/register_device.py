@@ -259,7 +259,11 @@ class RegisterDevice:
         self._plans.clear()
 
 
-def build(device: Device, link: ModbusLink, now: Now, registers: RegisterMap) -> RegisterDevice:
-    """Make the driver of one configured device."""
+def build(
+    device: Device, link: ModbusLink, now: Now, registers: RegisterMap | None = None
+) -> RegisterDevice:
+    """Make the driver of one configured device; its own map goes before that of its model."""
     assert isinstance(device, ModbusDevice)
+    registers = device.map or registers
+    assert registers is not None, f"{device.id}: a site file without a map for it is refused"
     return RegisterDevice(device, registers, link, now)

@@ -9,11 +9,11 @@ from typing import Any
 
 import drivers.catalogue
 from config.links import Device, Link, ModbusDevice
-from config.registers import RegisterMap
+from config.registers import RegisterMap, RegisterPoint
 from contracts.messages import Card, CardPoint
-from contracts.quantities import NATURES
-from drivers.capabilities import Now
-from drivers.spec import DriverSpec
+from contracts.quantities import NATURES, Quantity
+from drivers.capabilities import Now, Writable, WriteLimits
+from drivers.spec import DriverSpec, Family
 
 # Imported when a link of the kind is opened: an edge without robots needs no MQTT client.
 LINKS = {
@@ -63,27 +63,45 @@ def register_map(device: Device) -> RegisterMap | None:
     return own or spec_of(device).map
 
 
-def card(spec: DriverSpec, device: Device, edge: str) -> Card:
-    """Describe a device to the gateway."""
-    registers = register_map(device)
+def card(driver: object, device: Device, edge: str) -> Card:
+    """Describe a device to the gateway; what may be written, its driver knows."""
+    spec, registers = spec_of(device), register_map(device)
+    writable = driver.writable if isinstance(driver, Writable) else {}
     return Card(
         device=device.id,
         edge=edge,
         model=spec.kind,
-        family=spec.family,
+        family=_family(spec, registers),
         space=device.space or "",
         name=device.name.model_dump() if device.name else {},
         points=tuple(
-            CardPoint(
-                name=point.name,
-                quantity=point.quantity,
-                unit=NATURES[point.quantity].unit,
-                period=(point.period or device.period).total_seconds(),
-                writable=point.write is not None,
-                low=point.write.low if point.write else None,
-                high=point.write.high if point.write else None,
-            )
+            _card_point(point, device, writable.get(point.name))
             for point in (registers.points if registers else ())
         ),
-        actions=spec.actions,
+        actions=(("write",) if writable else ()) + spec.actions,
+    )
+
+
+def _family(spec: DriverSpec, registers: RegisterMap | None) -> Family:
+    """Give the model's family; that of a device the catalogue does not know, by what it has."""
+    if spec.family != "other" or registers is None:
+        return spec.family
+    if any(point.write is not None for point in registers.points):
+        return "plant"
+    quantities = {point.quantity for point in registers.points}
+    if Quantity.CROSSINGS in quantities:
+        return "gate"
+    climate = {Quantity.AIR_TEMPERATURE, Quantity.RELATIVE_HUMIDITY, Quantity.CO2}
+    return "climate" if quantities & climate else "other"
+
+
+def _card_point(point: RegisterPoint, device: Device, limits: WriteLimits | None) -> CardPoint:
+    return CardPoint(
+        name=point.name,
+        quantity=point.quantity,
+        unit=NATURES[point.quantity].unit,
+        period=(point.period or device.period).total_seconds(),
+        writable=limits is not None,
+        low=limits.low if limits else None,
+        high=limits.high if limits else None,
     )
