@@ -16,6 +16,7 @@ from typing import Any
 
 from simulators.errors import SimulatorError
 from simulators.faults import Faults
+from simulators.listening import listen
 
 LONGEST_LINE = 4096
 
@@ -97,18 +98,11 @@ async def serve_control(
     ready: Callable[[int], None] | None = None,
 ) -> None:
     """Take orders on a loopback port until cancelled; `ready` is told the port."""
-    async with asyncio.TaskGroup() as group:
 
-        def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-            group.create_task(_converse(reader, writer, obey), name="control connection")
+    async def converse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await _converse(reader, writer, obey)
 
-        server = await asyncio.start_server(connected, "127.0.0.1", port, limit=LONGEST_LINE)
-        try:
-            if ready is not None:
-                ready(server.sockets[0].getsockname()[1])
-            await server.serve_forever()
-        finally:
-            server.close()
+    await listen("control", ("127.0.0.1", port), converse, ready, LONGEST_LINE)
 
 
 async def _converse(
@@ -131,8 +125,6 @@ async def _converse(
             await writer.drain()
     except OSError:
         return  # whoever asked went away
-    finally:
-        writer.close()
 
 
 async def send(port: int, message: Mapping[str, Any]) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from typing import NamedTuple
 from simulators.errors import SimulatorError
 from simulators.faults import Fault, Faults, What
 from simulators.ledger import Ledger
+from simulators.listening import listen
 from simulators.modbus_pdu import Reply, answer, exception
 from simulators.registers import Code, Getter, Registers
 
@@ -72,20 +73,7 @@ class ModbusServer:
 
     async def run(self, host: str, port: int, ready: Callable[[int], None] | None = None) -> None:
         """Serve until cancelled; `ready` is told the port. Raises OSError when it is taken."""
-        async with asyncio.TaskGroup() as group:
-
-            def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-                peer = writer.get_extra_info("peername")
-                name = f"{self._link} serves {peer}"
-                group.create_task(self._serve(reader, writer), name=name)
-
-            server = await asyncio.start_server(connected, host, port)
-            try:
-                if ready is not None:
-                    ready(server.sockets[0].getsockname()[1])
-                await server.serve_forever()
-            finally:
-                server.close()
+        await listen(self._link, (host, port), self._serve, ready)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._clients += 1
@@ -99,7 +87,6 @@ class ModbusServer:
             pass  # a client that goes away is nobody's fault
         finally:
             self._clients -= 1
-            writer.close()
 
     async def _converse(
         self,
