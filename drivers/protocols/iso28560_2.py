@@ -166,3 +166,59 @@ def decode_isil(data: bytes) -> str:
             name, shifted = name + _ALPHABETS[now][code], None
         else:
             raise TagError(f"28560-2: owner: code {code} means nothing among {now}")
+
+
+def encode(content: TagContent) -> bytes:
+    """Write item, content parameter, owner and usage; raise TagError for what does not fit."""
+    item = checked_item(content.item)
+    compaction, data = _compact(item)
+    owner = encode_isil(content.owner) if content.owner else b""
+    present = 1 << 7 - (USAGE - OWNER) | (0x80 if owner else 0)
+    sets = [DataSet(ITEM, compaction, data), DataSet(CONTENT, 0, bytes([present]))]
+    if owner:
+        sets.append(DataSet(OWNER, 0, owner))
+    sets.append(DataSet(USAGE, 0, bytes([content.usage << 4])))
+    return b"".join(_written(one) for one in sets) + bytes([_END])
+
+
+def _written(one: DataSet) -> bytes:
+    if len(one.data) > 0x7F:
+        raise TagError(f"28560-2: object {one.oid} has {len(one.data)} bytes; 127 fit")
+    return bytes([one.compaction << 4 | one.oid, len(one.data)]) + one.data
+
+
+def _compact(item: str) -> tuple[int, bytes]:
+    """Choose as ISO/IEC 15962 does: number, digits, plain octets, UTF-8."""
+    if item.isascii() and item.isdigit():
+        if item[0] != "0":
+            number = int(item)
+            return 1, number.to_bytes((number.bit_length() + 7) // 8, "big")
+        return 2, bytes.fromhex(item + "F" * (len(item) % 2))
+    try:
+        return 6, item.encode("latin-1")
+    except UnicodeEncodeError:
+        return 7, item.encode()
+
+
+def encode_isil(name: str) -> bytes:
+    """Write an owner's name in the shift code of ISO 28560-2; raise TagError."""
+    mode, bits = _UPPER, ""
+    for letter in name:
+        code = _code(mode, letter)
+        if code is None:
+            other = next((m for m in _ALPHABETS if _code(m, letter) is not None), None)
+            if other is None:
+                raise TagError(f"28560-2: owner {name!r}: {letter!r} cannot be written")
+            latch = next(code for code, to in _LATCHES[mode].items() if to == other)
+            bits += f"{latch:0{_WIDTHS[mode]}b}"
+            mode, code = other, _code(other, letter)
+        bits += f"{code:0{_WIDTHS[mode]}b}"
+    if -len(bits) % 8 >= _WIDTHS[mode]:
+        # What is left over would be read as a letter: a latch at the end says nothing.
+        bits += f"{next(iter(_LATCHES[mode])):0{_WIDTHS[mode]}b}"
+    bits += "0" * (-len(bits) % 8)
+    return int(bits, 2).to_bytes(len(bits) // 8, "big")
+
+
+def _code(mode: str, letter: str) -> int | None:
+    return next((code for code, own in _ALPHABETS[mode].items() if own == letter), None)

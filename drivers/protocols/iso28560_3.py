@@ -36,6 +36,10 @@ def encode(content: TagContent, length: int = LENGTH) -> bytes:
         raise TagError(f"item id {content.item!r} has {len(item)} bytes; 16 fit")
     if len(owner) > length - 21:
         raise TagError(f"owner {content.owner!r} has {len(owner)} letters; {length - 21} fit")
+    if not 0 <= content.usage <= 15:
+        raise TagError(f"usage {content.usage} is not one of 0 to 15")
+    if not 0 <= content.part <= content.parts <= 255:
+        raise TagError(f"part {content.part} of {content.parts} cannot be written")
     head = bytes([_VERSION << 4 | content.usage, content.parts, content.part])
     block = head + item.ljust(16, b"\0") + b"\0\0" + owner.ljust(13, b"\0")
     return (block[:19] + _block_crc(block) + block[21:])[:length]
