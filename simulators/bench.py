@@ -6,8 +6,11 @@ from random import Random
 from typing import Any
 
 from config.links import ModbusDevice, ModbusTcp
+from config.registers import RegisterMap
 from config.site import Site
+from contracts.quantities import Quantity
 from simulators.devices.adam_6051 import CHANNELS, Counters, adam_6051
+from simulators.devices.custom import Custom, Measure
 from simulators.devices.liebert_pac import Liebert
 from simulators.devices.sensing import Probe
 from simulators.devices.vaisala_hmp import vaisala_hmp
@@ -87,18 +90,31 @@ class Bench:
             meddle = _meddling(counters)
             self.faults.admit(device.id, WIRE | {What.RESET, What.JUMP}, meddle)
             return adam_6051(counters)
-        known = sorted([*PROBES, "liebert-pac", "adam-6051"])
+        if device.map is not None:
+            return self._custom(device, device.map)
+        known = sorted([*PROBES, "adam-6051", "custom", "liebert-pac"])
         raise SimulatorError(
             f"device {device.id}: no simulator for model {device.model!r}; there are {known}"
         )
 
     def _probe(self, device: ModbusDevice) -> Registers:
+        return PROBES[device.model](self._element(device).sample)
+
+    def _custom(self, device: ModbusDevice, described: RegisterMap) -> Registers:
+        element = self._element(device)
+        measures: dict[Quantity, Measure] = {
+            Quantity.AIR_TEMPERATURE: lambda: element.sample().temperature,
+            Quantity.RELATIVE_HUMIDITY: lambda: element.sample().humidity,
+            Quantity.CO2: lambda: 420.0 + 6.0 * self.world.people.inside,
+        }
+        return Custom(described, measures).registers()
+
+    def _element(self, device: ModbusDevice) -> Probe:
         random = Random(f"{self.seed}/{device.id}")  # noqa: S311 - noise, not secrets
         powered_on = self._failing(device.id, What.POWER_ON)
-        probe = Probe(self.world.air(device.space), random, powered_on)
-        self.probes[device.id] = probe
+        element = self.probes[device.id] = Probe(self.world.air(device.space), random, powered_on)
         self.faults.admit(device.id, WIRE | {What.POWER_ON})
-        return PROBES[device.model](probe.sample)
+        return element
 
     def _failing(self, device: str, what: What) -> Callable[[], bool]:
         def failing() -> bool:

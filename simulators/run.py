@@ -152,7 +152,7 @@ async def run_simulators(
                 obey = orders(faults, day.hush, day.state)
                 group.create_task(serve_control(options.control_port, obey), name="control")
             group.create_task(
-                run_circulation(site, ledger, now, faults, day.busyness, options.gateway),
+                run_circulation(site, ledger, now, faults, day.busyness, options.gateway, activity),
                 name="circulation",
             )
 

@@ -9,8 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from config.registers import RegisterMap
+from contracts.quantities import Quantity
 from simulators.air import air
 from simulators.devices.adam_6051 import Counters, adam_6051
+from simulators.devices.custom import Custom
 from simulators.devices.liebert_pac import Liebert
 from simulators.devices.sensing import NOTHING, Probe, Sample
 from simulators.devices.vaisala_hmp import vaisala_hmp
@@ -241,3 +244,55 @@ def test_a_probe_holds_its_sample_until_it_measures_again() -> None:
 def test_at_power_on_a_probe_answers_85_degrees() -> None:
     probe = Probe(lambda: air(19.0, 52.0), Random(1), lambda: True)
     assert words(xy_md02(probe.sample), 4, 1, 1) == [850]
+
+
+# A device that the site file describes
+
+
+def test_a_described_device_holds_its_values_where_the_map_says() -> None:
+    described = RegisterMap.model_validate(
+        {
+            "points": [
+                {
+                    "name": "temperature",
+                    "quantity": "air_temperature",
+                    "table": "input",
+                    "register": 10,
+                    "type": "float32",
+                    "order": "BADC",
+                },
+                {
+                    "name": "humidity",
+                    "quantity": "relative_humidity",
+                    "table": "input",
+                    "register": 3,
+                    "scale": 0.1,
+                    "unavailable": [0xFFFF],
+                },
+                {
+                    "name": "fan",
+                    "quantity": "status",
+                    "table": "holding",
+                    "register": 7,
+                    "write": {"low": 0, "high": 5, "safe": 2, "register": 40},
+                },
+            ]
+        }
+    )
+    humidity: list[float | None] = [50.5]
+    registers = Custom(
+        described,
+        {
+            Quantity.AIR_TEMPERATURE: lambda: -123.45,
+            Quantity.RELATIVE_HUMIDITY: lambda: humidity[0],
+        },
+    ).registers()
+    assert words(registers, 4, 10, 2) == [0xF6C2, 0x66E6]
+    assert words(registers, 4, 3, 1) == [505]
+    humidity[0] = None
+    assert words(registers, 4, 3, 1) == [0xFFFF]
+    assert words(registers, 3, 7, 1) == [2]
+    write(registers, 40, 4)
+    assert words(registers, 3, 7, 1) == words(registers, 3, 40, 1) == [4]
+    assert refusal(registers, "0400090001") == 2
+    assert refusal(registers, "0100000001") == 1
