@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import os
+import termios
 import tty
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -20,6 +21,7 @@ log = logging.getLogger(__name__)
 
 IDLE = 0.05
 """Seconds of silence that end an unfinished frame. The manual's 12 ms is too short for a PTY."""
+WRITE_AFI = b"\xb0\x27"
 DEAF = frozenset({"silent", "unplug", "half-open"})
 
 
@@ -43,17 +45,23 @@ class FeigReader:
         address = self.link.devices[0].address
         reader = Reader(self.pad.lying, 0 if address == 0xFF else address, self._before_afi)
         frames: asyncio.Queue[bytes] = asyncio.Queue()
-        with line(Path(self.link.port)) as master, _reading(master, frames):
+        with line(Path(self.link.port)) as (master, slave), _reading(master, frames):
             self.listening.set()
             while True:
-                await self._serve(reader, await frames.get(), master)
+                try:
+                    async with asyncio.timeout(IDLE):
+                        frame = await frames.get()
+                except TimeoutError:
+                    let_reopen(slave)
+                else:
+                    let_reopen(slave)
+                    await self._serve(reader, frame, master)
 
     async def _serve(self, reader: Reader, frame: bytes, master: int) -> None:
         fault = self._fault()
         what = fault.what if fault else ""
         if what in DEAF:
             return
-        before = [tag.afi for tag in self.pad.lying()]
         reply = reader.answer(frame)
         if reply is None:
             return
@@ -64,7 +72,7 @@ class FeigReader:
             reply = reply[: len(reply) // 2]
         with suppress(BlockingIOError):  # nobody reads, and the line is full
             os.write(master, reply)
-        if before != [tag.afi for tag in self.pad.lying()]:
+        if frame[2:4] == WRITE_AFI:
             self.pad.touch()
 
     def _fault(self) -> Trouble | None:
@@ -83,8 +91,8 @@ class FeigReader:
 
 
 @contextmanager
-def line(path: Path) -> Iterator[int]:
-    """Open a pseudo-terminal that a program finds at `path`; give our end of it."""
+def line(path: Path) -> Iterator[tuple[int, int]]:
+    """Open a pseudo-terminal that a program finds at `path`; give our end and the far one."""
     if path.exists() and not path.is_symlink():
         raise SimulatorError(
             f"{path} is there already and no link of ours; give the reader another port"
@@ -101,13 +109,25 @@ def line(path: Path) -> Iterator[int]:
         fresh.symlink_to(device)
         fresh.replace(path)
         try:
-            yield master
+            yield master, slave
         finally:
             if path.is_symlink() and str(path.readlink()) == device:
                 path.unlink()
     finally:
         os.close(slave)
         os.close(master)
+
+
+def let_reopen(slave: int) -> None:
+    """Set the line's speed to one that nobody uses.
+
+    A pseudo-terminal has no parity. The C library refuses a program that asks for it, with
+    "Invalid argument", unless something else that the program asks for can be changed: the speed.
+    """
+    settings = termios.tcgetattr(slave)
+    if settings[4:6] != [termios.B50, termios.B50]:
+        settings[4:6] = [termios.B50, termios.B50]
+        termios.tcsetattr(slave, termios.TCSANOW, settings)
 
 
 @contextmanager
