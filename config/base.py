@@ -1,10 +1,30 @@
 """The few types that every part of a site file is made of."""
 
 import re
+from collections.abc import Iterable
 from datetime import timedelta
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple, TypeAlias
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, StringConstraints
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, StringConstraints
+from pydantic_core import PydanticCustomError
+
+Place: TypeAlias = tuple[str | int, ...]
+"""Keys and indexes that lead to a part of a site file."""
+
+
+class Wrong(NamedTuple):
+    """Something wrong with a part of a model; `place` is relative to that model."""
+
+    place: Place
+    what: str
+
+
+def refuse(wrongs: Iterable[Wrong]) -> None:
+    """Refuse a model when anything is wrong with it; for use in its validator."""
+    found = tuple(wrongs)
+    if found:
+        text = "; ".join(wrong.what for wrong in found)
+        raise PydanticCustomError("wrong_parts", "{text}", {"text": text, "wrongs": found})
 
 
 class Model(BaseModel):
@@ -33,11 +53,26 @@ def _length(value: Any) -> Any:
     match = _LENGTH.match(value) if isinstance(value, str) else None
     if match is None:
         raise ValueError(f"{value!r} is not a length of time; write for example 500ms, 2s, 15min")
-    return timedelta(seconds=float(match[1]) * _UNITS[match[2]])
+    try:
+        return timedelta(seconds=float(match[1]) * _UNITS[match[2]])
+    except OverflowError as error:
+        raise ValueError(f"{value!r} is longer than any calendar; make it shorter") from error
 
 
 Length = Annotated[timedelta, BeforeValidator(_length)]
 """A length of time, written `500ms`, `2s`, `15min`, `12h` or `7d`."""
+
+_SHORTEST = timedelta(milliseconds=10)
+
+
+def _positive(length: timedelta) -> timedelta:
+    if length < _SHORTEST:
+        raise ValueError("is too short; make it 10ms or longer")
+    return length
+
+
+Positive = Annotated[Length, AfterValidator(_positive)]
+"""A length of time that is not nothing."""
 
 
 class Name(Model):

@@ -1,12 +1,16 @@
 """Wires and what hangs on them."""
 
-from typing import Annotated, Literal
+from collections.abc import Iterator
+from typing import Annotated, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
-from config.base import Id, Length, Model, Name
+from config.base import Id, Length, Model, Name, Positive, Wrong, refuse
 from config.broker import BrokerUrl
 from config.registers import RegisterMap
+
+CUSTOM = "custom"
+"""The model whose map stands in the site file."""
 
 
 class Device(Model):
@@ -16,7 +20,7 @@ class Device(Model):
     model: str
     space: Id | None = None
     name: Name | None = None
-    period: Length = Field(default="2s", validate_default=True)
+    period: Positive = Field(default="2s", validate_default=True)
 
 
 class ModbusDevice(Device):
@@ -28,6 +32,18 @@ class ModbusDevice(Device):
         default_factory=dict, description="by point: what the edge puts back when a lease ends"
     )
 
+    @model_validator(mode="after")
+    def _one_map(self) -> Self:
+        refuse(self._wrongs())
+        return self
+
+    def _wrongs(self) -> Iterator[Wrong]:
+        if self.model == CUSTOM and self.map is None:
+            yield Wrong(("model",), f"model {CUSTOM} knows no registers; add map with its points")
+        if self.model != CUSTOM and self.map is not None:
+            what = f"model {self.model} has a map of its own; remove this, or make it {CUSTOM}"
+            yield Wrong(("map",), what)
+
 
 class ModbusTcp(Model):
     """A Modbus TCP server: one device, or a gateway with several behind it."""
@@ -36,7 +52,7 @@ class ModbusTcp(Model):
     id: Id
     host: str
     port: int = Field(default=502, ge=1, le=65535)
-    timeout: Length = Field(default="1s", validate_default=True)
+    timeout: Positive = Field(default="1s", validate_default=True)
     pause: Length = Field(
         default="0ms", validate_default=True, description="silence between two requests"
     )
@@ -59,7 +75,7 @@ class SerialReader(Model):
     port: str
     baud: int = 38_400
     parity: Literal["N", "E", "O"] = "E"
-    timeout: Length = Field(default="500ms", validate_default=True)
+    timeout: Positive = Field(default="500ms", validate_default=True)
     devices: tuple[TagReaderDevice, ...] = Field(min_length=1, max_length=1)
 
 
@@ -86,7 +102,7 @@ class Sip2(Model):
     obey_status_flags: bool = Field(
         default=True, description="whether 98's checkin/checkout N stops the kiosk"
     )
-    timeout: Length = Field(default="5s", validate_default=True)
+    timeout: Positive = Field(default="5s", validate_default=True)
     retries: int = Field(default=2, ge=0, le=9)
     devices: tuple[LibrarySystem, ...] = Field(min_length=1, max_length=1)
 
@@ -96,7 +112,7 @@ class Robot(Device):
 
     manufacturer: str
     serial: str
-    silent_after: Length = Field(
+    silent_after: Positive = Field(
         default="35s", validate_default=True, description="a state is due at least every 30 s"
     )
 

@@ -4,12 +4,14 @@ Addresses are those of the protocol data unit: 0 to 65535 (Modbus Application Pr
 4.4). A manual's 30001 is input register 0, its 40017 is holding register 16.
 """
 
+from collections.abc import Iterator
 from enum import StrEnum
+from fractions import Fraction
 from typing import Self
 
 from pydantic import Field, model_validator
 
-from config.base import Length, Model, PointName
+from config.base import Model, PointName, Positive, Wrong, refuse
 from contracts.quantities import NATURES, Quantity
 
 
@@ -41,6 +43,15 @@ WORDS = {
     WordType.UINT32: 2,
     WordType.FLOAT32: 2,
 }
+
+RANGES = {
+    WordType.BIT: (0, 1),
+    WordType.INT16: (-0x8000, 0x7FFF),
+    WordType.UINT16: (0, 0xFFFF),
+    WordType.INT32: (-0x8000_0000, 0x7FFF_FFFF),
+    WordType.UINT32: (0, 0xFFFF_FFFF),
+}
+"""Whole numbers that each type holds."""
 
 LAST_ADDRESS = 0xFFFF
 LARGEST_BLOCK = {
@@ -97,7 +108,7 @@ class RegisterPoint(Model):
     unavailable: tuple[int, ...] = Field(
         default=(), description="raw words by which the device says that it has no value"
     )
-    period: Length | None = Field(default=None, description="when other than the device's")
+    period: Positive | None = Field(default=None, description="when other than the device's")
     write: Write | None = None
 
     @property
@@ -112,32 +123,73 @@ class RegisterPoint(Model):
 
     @model_validator(mode="after")
     def _possible(self) -> Self:
-        where = f"point {self.name}"
+        refuse(Wrong(place, f"point {self.name}: {what}") for place, what in self._wrongs())
+        return self
+
+    def _wrongs(self) -> Iterator[Wrong]:
         if not 0 <= self.register_ <= LAST_ADDRESS:
-            raise ValueError(
-                f"{where}: register {self.register_} is impossible; give the address in the"
-                f" protocol data unit, 0 to {LAST_ADDRESS} (the manual's 40001 is holding 0)"
+            yield Wrong(
+                ("register",),
+                f"register {self.register_} is impossible; give the address in the protocol data"
+                f" unit, 0 to {LAST_ADDRESS} (the manual's 40001 is holding 0)",
             )
-        if self.last > LAST_ADDRESS:
-            raise ValueError(
-                f"{where}: {self.type} at register {self.register_} runs past {LAST_ADDRESS}"
+        elif self.last > LAST_ADDRESS:
+            yield Wrong(
+                ("register",),
+                f"{self.type} at register {self.register_} runs past {LAST_ADDRESS}; correct one",
             )
-        bits = self.table in (Table.COILS, Table.DISCRETE_INPUTS)
-        if bits != (self.type is WordType.BIT):
-            raise ValueError(
-                f"{where}: table {self.table} does not hold values of type {self.type}"
+        if self._is_bit != (self.type is WordType.BIT):
+            kind = "type bit" if self._is_bit else "a type other than bit"
+            yield Wrong(
+                ("type",), f"table {self.table} holds no {self.type}; use {kind} or another table"
             )
-        if self.write is not None and self.table in (Table.INPUT, Table.DISCRETE_INPUTS):
-            raise ValueError(f"{where}: table {self.table} cannot be written; use holding or coil")
         if self.scale == 0:
-            raise ValueError(f"{where}: scale 0 makes every value 0")
+            yield Wrong(("scale",), "scale 0 makes every value 0; give the value of one step")
+        beyond = [hex(raw) for raw in self.unavailable if not 0 <= raw < 2 ** (16 * self.words)]
+        if beyond:
+            yield Wrong(
+                ("unavailable",),
+                f"{beyond[0]} is no raw value of {self.words} words; write it unsigned",
+            )
         own = NATURES[self.quantity].unit
         if self.unit is not None and self.unit != own:
-            raise ValueError(
-                f"{where}: unit {self.unit!r} does not fit {self.quantity}, which is in {own!r};"
-                " correct the unit, or the scale and the unit"
+            yield Wrong(
+                ("unit",),
+                f"unit {self.unit!r} does not fit {self.quantity}, which is in {own!r};"
+                " correct the unit, or the scale and the unit",
             )
-        return self
+        if self.write is not None and self.scale != 0:
+            yield from self._wrong_writing(self.write)
+
+    @property
+    def _is_bit(self) -> bool:
+        return self.table in (Table.COILS, Table.DISCRETE_INPUTS)
+
+    def _wrong_writing(self, write: Write) -> Iterator[Wrong]:
+        if self.table in (Table.INPUT, Table.DISCRETE_INPUTS):
+            what = f"table {self.table} cannot be written; use holding or coil, or remove write"
+            yield Wrong(("write",), what)
+            return
+        fitting = {5} if self._is_bit else {6, 16} if self.words == 1 else {16}
+        if write.function not in fitting:
+            choice = " or ".join(map(str, sorted(fitting)))
+            what = f"function {write.function} does not write {self.type}; use {choice}"
+            yield Wrong(("write",), what)
+        place = self.register_ if write.register_ is None else write.register_
+        if not 0 <= place <= LAST_ADDRESS - self.words + 1:
+            what = f"register {place} is impossible; give 0 to {LAST_ADDRESS}"
+            yield Wrong(("write", "register"), what)
+        for side in ("low", "high"):
+            bound = write.low if side == "low" else write.high
+            if not self._holds(bound):
+                what = f"{side} {bound:g} is beyond what {self.type} x {self.scale:g} can hold"
+                yield Wrong(("write", side), f"{what}; correct it, the type or the scale")
+
+    def _holds(self, value: float) -> bool:
+        if self.type not in RANGES:
+            return True
+        low, high = RANGES[self.type]
+        return low <= round(Fraction(str(value)) / Fraction(str(self.scale))) <= high
 
 
 class RegisterMap(Model):
@@ -149,9 +201,13 @@ class RegisterMap(Model):
 
     @model_validator(mode="after")
     def _distinct(self) -> Self:
-        seen: set[str] = set()
-        for point in self.points:
-            if point.name in seen:
-                raise ValueError(f"point {point.name} is declared twice; rename one")
-            seen.add(point.name)
+        names = [point.name for point in self.points]
+        refuse(
+            Wrong(("points", index, "name"), f"point {name} is declared twice; rename one")
+            for index, name in enumerate(names)
+            if name in names[:index]
+        )
+        widest = max(point.words for point in self.points)
+        if self.largest_block < widest:
+            raise ValueError(f"largest_block {self.largest_block} is less than one of the points")
         return self

@@ -1,15 +1,25 @@
 """A site: its spaces, what is promised for them, and the edges that drive its devices."""
 
-from collections import Counter
+import re
 from collections.abc import Iterator
 from datetime import time, timedelta
 from enum import StrEnum
-from typing import Annotated, Self
+from typing import Annotated, Any, Self
 from zoneinfo import ZoneInfo, available_timezones
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
-from config.base import Id, Length, Model, Name, PointPath
+from config.base import (
+    Id,
+    Length,
+    Model,
+    Name,
+    Place,
+    PointPath,
+    Positive,
+    Wrong,
+    refuse,
+)
 from config.broker import BrokerUrl
 from config.links import (
     Device,
@@ -53,7 +63,8 @@ class Limit(Model):
     def _sensible(self) -> Self:
         own = NATURES[self.quantity].unit
         if self.unit is not None and self.unit != own:
-            raise ValueError(f"unit {self.unit!r} does not fit {self.quantity}; it is in {own!r}")
+            what = f"unit {self.unit!r} does not fit {self.quantity}; write {own!r}"
+            refuse([Wrong(("unit",), what)])
         if self.low is None and self.high is None:
             raise ValueError("a limit needs low, high or both")
         if self.low is not None and self.high is not None:
@@ -87,9 +98,14 @@ class Space(Model):
 
     @model_validator(mode="after")
     def _one_limit_each(self) -> Self:
-        twice = [q for q, n in Counter(one.quantity for one in self.limits).items() if n > 1]
-        if twice:
-            raise ValueError(f"space {self.id}: {twice[0]} has two limits; keep one")
+        quantities = [limit.quantity for limit in self.limits]
+        refuse(
+            Wrong(
+                ("limits", i, "quantity"), f"space {self.id}: {quantity} has two limits; keep one"
+            )
+            for i, quantity in enumerate(quantities)
+            if quantity in quantities[:i]
+        )
         return self
 
 
@@ -138,17 +154,19 @@ class Fleet(Model):
     @model_validator(mode="after")
     def _joined(self) -> Self:
         known = {station.id for station in self.stations}
-        for way in self.ways:
-            for end in way:
-                if end not in known:
-                    raise ValueError(f"way {list(way)}: no station {end!r}; add it to stations")
+        refuse(
+            Wrong(("ways", i, j), f"way {list(way)}: no station {end!r}; add it to stations")
+            for i, way in enumerate(self.ways)
+            for j, end in enumerate(way)
+            if end not in known
+        )
         return self
 
 
 class Journal(Model):
     """How much an edge keeps while nobody takes it."""
 
-    keep: Length = timedelta(hours=72)
+    keep: Positive = timedelta(hours=72)
     largest: int = Field(default=2 * 2**30, ge=2**20, description="bytes on disk")
 
 
@@ -173,13 +191,24 @@ def _zone(name: str) -> str:
     return name
 
 
+def _day_time(value: Any) -> Any:
+    if isinstance(value, time):
+        return value
+    if not isinstance(value, str) or not re.fullmatch(r"([01]\d|2[0-3]):[0-5]\d", value):
+        raise ValueError(f"{value!r} is not a time of day; write it as '04:00', with the quotes")
+    return time.fromisoformat(value)
+
+
+DayTime = Annotated[time, BeforeValidator(_day_time)]
+
+
 class Site(Model):
     """A building."""
 
     site: Id
     name: Name
     timezone: Annotated[str, AfterValidator(_zone)]
-    day_begins: time = time(0, 0)
+    day_begins: DayTime = time(0, 0)
     broker: BrokerUrl
     spaces: tuple[Space, ...] = Field(min_length=1)
     gates: tuple[Gate, ...] = ()
@@ -205,48 +234,92 @@ class Site(Model):
         raise KeyError(f"no edge {name!r}; there are {[edge.id for edge in self.edges]}")
 
     @model_validator(mode="after")
-    def _distinct(self) -> Self:
-        links = [link.id for edge in self.edges for link in edge.links]
-        kiosks = [kiosk.id for edge in self.edges for kiosk in edge.kiosks]
-        for what, ids in (
-            ("space", [space.id for space in self.spaces]),
-            ("edge", [edge.id for edge in self.edges]),
-            ("link", links),
-            # A kiosk journals and is drawn under its own id, next to devices.
-            ("device", [device.id for _, device in self.devices()] + kiosks),
-            ("gate", [gate.id for gate in self.gates]),
-            ("station", [station.id for station in self.fleet.stations]),
-        ):
-            twice = [one for one, count in Counter(ids).items() if count > 1]
-            if twice:
-                raise ValueError(f"{what} id {twice[0]!r} is used twice; rename one")
+    def _consistent(self) -> Self:
+        refuse(
+            (
+                *self._doubled(),
+                *self._unknown_spaces(),
+                *self._unknown_counters(),
+                *self._unjoined_kiosks(),
+            )
+        )
         return self
 
-    @model_validator(mode="after")
-    def _known(self) -> Self:
-        spaces = {space.id for space in self.spaces}
-        devices = {device.id: device for _, device in self.devices()}
-        for _, device in self.devices():
-            if device.space is not None and device.space not in spaces:
-                raise ValueError(f"device {device.id}: no space {device.space!r}; add it to spaces")
-        for gate in self.gates:
-            if gate.space not in spaces:
-                raise ValueError(f"gate {gate.id}: no space {gate.space!r}; add it to spaces")
-            for path in filter(None, (gate.entries, gate.exits)):
-                if path.split("/")[0] not in devices:
-                    raise ValueError(f"gate {gate.id}: no device {path.split('/')[0]!r}")
-        for edge in self.edges:
-            own = {device.id: device for device in edge.devices()}
-            for kiosk in edge.kiosks:
-                if kiosk.space not in spaces:
-                    raise ValueError(f"kiosk {kiosk.id}: no space {kiosk.space!r}")
-                if not isinstance(own.get(kiosk.reader), TagReaderDevice):
-                    raise ValueError(f"kiosk {kiosk.id}: {kiosk.reader!r} is no reader of its edge")
-                if not isinstance(own.get(kiosk.library), LibrarySystem):
-                    raise ValueError(
-                        f"kiosk {kiosk.id}: {kiosk.library!r} is no library system of its edge"
+    def _doubled(self) -> Iterator[Wrong]:
+        """Find ids that are used twice: the second one's place."""
+        things: list[tuple[str, Place, str]] = [
+            *(("space", ("spaces", i), space.id) for i, space in enumerate(self.spaces)),
+            *(("gate", ("gates", i), gate.id) for i, gate in enumerate(self.gates)),
+            *(
+                ("station", ("fleet", "stations", i), station.id)
+                for i, station in enumerate(self.fleet.stations)
+            ),
+        ]
+        for number, edge in enumerate(self.edges):
+            place: Place = ("edges", number)
+            things.append(("edge", place, edge.id))
+            for i, link in enumerate(edge.links):
+                things.append(("link", (*place, "links", i), link.id))
+                things += [
+                    ("device", (*place, "links", i, "devices", j), device.id)
+                    for j, device in enumerate(link.devices)
+                ]
+            # A kiosk journals and is drawn under its own id, next to devices.
+            things += [
+                ("device", (*place, "kiosks", i), kiosk.id) for i, kiosk in enumerate(edge.kiosks)
+            ]
+        seen: set[tuple[str, str]] = set()
+        for what, place, name in things:
+            if (what, name) in seen:
+                yield Wrong((*place, "id"), f"{what} id {name!r} is used twice; rename one")
+            seen.add((what, name))
+
+    def _unknown_spaces(self) -> Iterator[Wrong]:
+        known = {space.id for space in self.spaces}
+        named: list[tuple[str, Place, str | None]] = [
+            (f"gate {gate.id}", ("gates", i), gate.space) for i, gate in enumerate(self.gates)
+        ]
+        for number, edge in enumerate(self.edges):
+            named += [
+                (f"kiosk {kiosk.id}", ("edges", number, "kiosks", i), kiosk.space)
+                for i, kiosk in enumerate(edge.kiosks)
+            ]
+            for i, link in enumerate(edge.links):
+                named += [
+                    (
+                        f"device {device.id}",
+                        ("edges", number, "links", i, "devices", j),
+                        device.space,
                     )
-        return self
+                    for j, device in enumerate(link.devices)
+                ]
+        for who, place, space in named:
+            if space is not None and space not in known:
+                yield Wrong((*place, "space"), f"{who}: no space {space!r}; add it to spaces")
+
+    def _unknown_counters(self) -> Iterator[Wrong]:
+        devices = {device.id: device for _, device in self.devices()}
+        for i, gate in enumerate(self.gates):
+            if gate.entries == gate.exits:
+                what = f"gate {gate.id}: entries and exits are the same point; name two"
+                yield Wrong(("gates", i, "exits"), what)
+            for side, path in (("entries", gate.entries), ("exits", gate.exits)):
+                name = path.split("/")[0] if path else ""
+                if path and not isinstance(devices.get(name), ModbusDevice):
+                    what = f"gate {gate.id}: no device {name!r} that counts; add it to a link"
+                    yield Wrong(("gates", i, side), what)
+
+    def _unjoined_kiosks(self) -> Iterator[Wrong]:
+        for number, edge in enumerate(self.edges):
+            own = {device.id: device for device in edge.devices()}
+            for i, kiosk in enumerate(edge.kiosks):
+                place = ("edges", number, "kiosks", i)
+                if not isinstance(own.get(kiosk.reader), TagReaderDevice):
+                    what = f"{kiosk.reader!r} is no tag reader of edge {edge.id}; name one"
+                    yield Wrong((*place, "reader"), f"kiosk {kiosk.id}: {what}")
+                if not isinstance(own.get(kiosk.library), LibrarySystem):
+                    what = f"{kiosk.library!r} is no library system of edge {edge.id}; name one"
+                    yield Wrong((*place, "library"), f"kiosk {kiosk.id}: {what}")
 
 
 __all__ = [

@@ -7,18 +7,11 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import TypeAlias
 
-from config.registers import ByteOrder, RegisterPoint, WordType
+from config.registers import RANGES, ByteOrder, RegisterPoint, WordType
 
 Decoder: TypeAlias = Callable[[Sequence[int]], float | None]
 """Takes the words of one point; None when the device says that it has no value."""
 
-RANGES = {
-    WordType.BIT: (0, 1),
-    WordType.INT16: (-0x8000, 0x7FFF),
-    WordType.UINT16: (0, 0xFFFF),
-    WordType.INT32: (-0x8000_0000, 0x7FFF_FFFF),
-    WordType.UINT32: (0, 0xFFFF_FFFF),
-}
 _SIGN = {WordType.INT16: 0x8000, WordType.INT32: 0x8000_0000}
 _FLOAT = struct.Struct(">f")
 
