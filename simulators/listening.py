@@ -4,6 +4,8 @@ import asyncio
 import socket
 from collections.abc import Awaitable, Callable
 
+from simulators.errors import SimulatorError
+
 Converse = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
 
@@ -14,13 +16,12 @@ async def listen(
     ready: Callable[[int], None] | None = None,
     limit: int = 2**16,
 ) -> None:
-    """Serve until cancelled; `ready` is told the port. Raises OSError when it is taken.
+    """Serve until cancelled; `ready` is told the port. Raises SimulatorError when it is taken.
 
     An error in one conversation ends them all.
     """
-    family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
     # Bound before anything is awaited: a cancelled `asyncio.start_server` would leave it open.
-    with socket.create_server(address, family=family) as listening:
+    with _bound(name, address) as listening:
         async with asyncio.TaskGroup() as group:
 
             def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -37,6 +38,17 @@ async def listen(
                 await server.serve_forever()
             finally:
                 server.close()
+
+
+def _bound(name: str, address: tuple[str, int]) -> socket.socket:
+    family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
+    try:
+        return socket.create_server(address, family=family)
+    except OSError as error:
+        raise SimulatorError(
+            f"{name}: cannot serve {address[0]} port {address[1]}: {error}; end what uses it, or"
+            " choose another port"
+        ) from error
 
 
 async def _talk(

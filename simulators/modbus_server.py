@@ -72,7 +72,7 @@ class ModbusServer:
         """Connections ended because what came was not Modbus TCP."""
 
     async def run(self, host: str, port: int, ready: Callable[[int], None] | None = None) -> None:
-        """Serve until cancelled; `ready` is told the port. Raises OSError when it is taken."""
+        """Serve until cancelled; `ready` is told the port. Raises SimulatorError: it is taken."""
         await listen(self._link, (host, port), self._serve, ready)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

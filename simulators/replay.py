@@ -17,7 +17,7 @@ from config.site import Site
 from contracts.instants import SECOND, Instant
 from simulators.bench import PROBES
 from simulators.devices.sensing import NOTHING, Sample
-from simulators.errors import SimulatorError
+from simulators.errors import SimulatorError, refusals
 from simulators.faults import WIRE, Faults
 from simulators.ledger import Ledger
 from simulators.modbus_pdu import Reply
@@ -132,8 +132,8 @@ async def run_replay(
 ) -> None:
     """Serve one device that plays a file until cancelled; `finished` is told how many rows.
 
-    The ledger gets a line of kind `replay` at the end. Raises SimulatorError when the file or the
-    place cannot be used, OSError (in a group) when the port is taken.
+    The ledger gets a line of kind `replay` at the end. Raises SimulatorError when the file, the
+    place or the port cannot be used.
     """
     demand_loopback(replay.device, replay.host)
     rows = await asyncio.to_thread(read_series, replay.file)
@@ -148,15 +148,23 @@ async def run_replay(
         ledger,
         answered=player.answered,
     )
-    async with asyncio.TaskGroup() as group:
-        group.create_task(server.run(replay.host, replay.port, ready), name="replay's server")
-        if replay.speed is not None:
-            group.create_task(_turn(player, rows, replay.speed, now, sleep), name="replay's pace")
-        await player.over.wait()
-        log.info("%s has played %d rows of %s", replay.device, len(rows), replay.file.name)
-        ledger("replay", device=replay.device, file=replay.file.name, rows=len(rows))
-        if finished is not None:
-            finished(len(rows))
+    try:
+        async with asyncio.TaskGroup() as group:
+            serving = server.run(replay.host, replay.port, ready)
+            group.create_task(serving, name="replay's server")
+            if replay.speed is not None:
+                turning = _turn(player, rows, replay.speed, now, sleep)
+                group.create_task(turning, name="replay's pace")
+            await player.over.wait()
+            log.info("%s has played %d rows of %s", replay.device, len(rows), replay.file.name)
+            ledger("replay", device=replay.device, file=replay.file.name, rows=len(rows))
+            if finished is not None:
+                finished(len(rows))
+    except BaseExceptionGroup as failed:
+        refused = refusals(failed)
+        if refused is None:
+            raise
+        raise refused from failed
 
 
 async def _turn(

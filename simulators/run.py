@@ -16,6 +16,7 @@ from simulators.activity import Activity
 from simulators.bench import Bench, lanes
 from simulators.circulation import run_circulation
 from simulators.control import orders, serve_control
+from simulators.errors import refusals
 from simulators.faults import WIRE, Faults, mishaps
 from simulators.ledger import Ledger
 from simulators.modbus_server import demand_loopback
@@ -66,15 +67,15 @@ class _Day:
         self._world = world
         self._people = world.people
         self._bench = bench
-        self._activity = activity
-        self._options = options
+        self.activity = activity
+        self.options = options
         self._until_samples = 0.0
         self.quiet = False
         """Nobody passes a gate or comes to a kiosk any more."""
 
     def step(self, real: float) -> None:
         """Let some real seconds pass."""
-        seconds = real * self._options.pace
+        seconds = real * self.options.pace
         self._bench.settle()
         self._world.step(seconds)
         if not self.quiet:
@@ -93,8 +94,8 @@ class _Day:
         """Say how busy the library is; 1 on an average open hour, 0 when closed or quiet."""
         if self.quiet:
             return 0.0
-        average = self._options.visits_per_day / 12 / 3600
-        return expected(self._world.local, self._options.visits_per_day) / average
+        average = self.options.visits_per_day / 12 / 3600
+        return expected(self._world.local, self.options.visits_per_day) / average
 
     def state(self) -> dict[str, Any]:
         """Describe the world for whoever asks."""
@@ -106,7 +107,7 @@ class _Day:
             },
             "inside": self._people.inside,
             "quiet": self.quiet,
-            "busy": self._activity.names(),
+            "busy": self.activity.names(),
             "faults": {
                 target: {"what": fault.what, "until": fault.until}
                 for target, fault in self._bench.faults.active().items()
@@ -123,8 +124,8 @@ async def run_simulators(
 ) -> None:
     """Run every device of every edge until cancelled; the ledger is `data/ledger.jsonl`.
 
-    Raises SimulatorError for a site that cannot be simulated; OSError (in a group) for a port that
-    is taken. A part that fails ends them all.
+    Raises SimulatorError for a site that cannot be simulated, or a port that is taken. A part that
+    fails ends them all.
     """
     links = [link for edge in site.edges for link in edge.links if isinstance(link, ModbusTcp)]
     for link in links:
@@ -132,29 +133,50 @@ async def run_simulators(
     with Ledger(data / "ledger.jsonl", now, polls=options.log_polls) as ledger:
         random = Random(f"{options.seed}/people")  # noqa: S311 - a simulation, not secrets
         people = People(*lanes(site), random, options.visits_per_day)
-        starts = options.starts or beginning(site, now())
-        world = World(site, starts, options.seed, people)
-        faults = Faults(ledger, now)
-        bench = Bench(world, faults, ledger, options.seed)
+        world = World(site, options.starts or beginning(site, now()), options.seed, people)
+        bench = Bench(world, Faults(ledger, now), ledger, options.seed)
         servers = [(link, bench.server(link)) for link in links]
         for _, device in site.devices():
-            if device.id not in faults.targets():
-                faults.admit(device.id, WIRE)
-        activity = Activity()
-        day = _Day(world, bench, activity, options)
-        async with asyncio.TaskGroup() as group:
-            for link, server in servers:
-                group.create_task(server.run(link.host, link.port), name=f"link {link.id}")
-            group.create_task(_live(day, now, sleep), name="the world")
-            if options.chance and bench.probes:
-                group.create_task(_mishaps(bench, options.seed, sleep), name="mishaps")
-            if options.control_port is not None:
-                obey = orders(faults, day.hush, day.state)
-                group.create_task(serve_control(options.control_port, obey), name="control")
-            group.create_task(
-                run_circulation(site, ledger, now, faults, day.busyness, options.gateway, activity),
-                name="circulation",
-            )
+            if device.id not in bench.faults.targets():
+                bench.faults.admit(device.id, WIRE)
+        day = _Day(world, bench, Activity(), options)
+        try:
+            async with asyncio.TaskGroup() as group:
+                for link, server in servers:
+                    group.create_task(server.run(link.host, link.port), name=f"link {link.id}")
+                _inhabit(group, day, bench, now, sleep)
+                circulation = run_circulation(
+                    site,
+                    ledger,
+                    now,
+                    bench.faults,
+                    day.busyness,
+                    options.gateway,
+                    day.activity,
+                )
+                group.create_task(circulation, name="circulation")
+        except BaseExceptionGroup as failed:
+            refused = refusals(failed)
+            if refused is None:
+                raise
+            raise refused from failed
+
+
+def _inhabit(
+    group: asyncio.TaskGroup,
+    day: _Day,
+    bench: Bench,
+    now: Callable[[], Instant],
+    sleep: Sleep,
+) -> None:
+    """Start what happens in the building: the day, mishaps, and orders from outside."""
+    options = day.options
+    group.create_task(_live(day, now, sleep), name="the world")
+    if options.chance and bench.probes:
+        group.create_task(_mishaps(bench, options.seed, sleep), name="mishaps")
+    if options.control_port is not None:
+        obey = orders(bench.faults, day.hush, day.state)
+        group.create_task(serve_control(options.control_port, obey), name="control")
 
 
 async def _live(day: _Day, now: Callable[[], Instant], sleep: Sleep) -> None:
