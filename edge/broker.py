@@ -69,8 +69,9 @@ class Client:
     address: BrokerAddress
     identity: str
     subscriptions: tuple[str, ...]
-    will_topic: str
-    will: bytes
+    will_topic: str = ""
+    """Where the broker says that the client was cut off; empty: nowhere."""
+    will: bytes = b""
 
 
 def identity(*parts: str) -> str:
@@ -176,6 +177,7 @@ class Broker:
 
     def _make(self) -> aiomqtt.Client:
         address = self._client.address
+        will = aiomqtt.Will(self._client.will_topic, self._client.will, qos=1, retain=True)
         return aiomqtt.Client(
             address.host,
             address.port,
@@ -186,7 +188,7 @@ class Broker:
             clean_session=True,
             keepalive=KEEP_ALIVE,
             timeout=KEEP_ALIVE,
-            will=aiomqtt.Will(self._client.will_topic, self._client.will, qos=1, retain=True),
+            will=will if self._client.will_topic else None,
             tls_context=ssl.create_default_context() if address.tls else None,
         )
 

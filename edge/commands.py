@@ -49,8 +49,8 @@ LONGEST_PAUSE = 30.0
 class Targets:
     """What can be commanded, by device."""
 
-    writable: Mapping[str, Writable] = MappingProxyType({})
-    commandable: Mapping[str, Commandable] = MappingProxyType({})
+    writable: Mapping[str, Writable] = field(default_factory=dict)
+    commandable: Mapping[str, Commandable] = field(default_factory=dict)
 
     def __contains__(self, device: str) -> bool:
         return device in self.writable or device in self.commandable

@@ -22,6 +22,8 @@ PACE = 0.1
 PATIENCE = 5.0
 """Seconds to wait for an acknowledgement; doubles while none comes at all."""
 LONGEST_PATIENCE = 30.0
+OVERTAKEN = 0.3
+"""Seconds; a batch sent that much before one that is acknowledged will not be any more."""
 
 
 class Pick(NamedTuple):
@@ -38,6 +40,7 @@ class Flight:
 
     last: int
     live: bool
+    sent: float
     deadline: float
 
 
@@ -92,11 +95,17 @@ class Outbox:
         if not len(news):
             return news
         self.pending = without(self.pending, news)
-        self.flights = {
-            first: flight
+        landed = [
+            first
             for first, flight in self.flights.items()
-            if len(self.pending.within(first, flight.last))
-        }
+            if not len(self.pending.within(first, flight.last))
+        ]
+        if landed:
+            # The wire keeps the order: what went out well before something that arrived is lost.
+            newest = max(self.flights.pop(first).sent for first in landed)
+            for first in list(self.flights):
+                if self.flights[first].sent < newest - OVERTAKEN:
+                    self._demote(first)
         self._patience = PATIENCE
         if self._stalled:
             self._stalled = False
@@ -126,7 +135,7 @@ class Outbox:
 
     def sent(self, pick: Pick, first: int, last: int, now: float) -> None:
         """Take note that `first..last` (of what was picked) went out."""
-        self.flights[first] = Flight(last, pick.live, now + self._patience)
+        self.flights[first] = Flight(last, pick.live, now, now + self._patience)
         if not pick.live:
             self._backlog_from = max(self._backlog_from, now - PACE) + PACE
             return
@@ -145,15 +154,17 @@ class Outbox:
 
     def _give_up_waiting(self, now: float) -> None:
         late = [first for first, flight in self.flights.items() if flight.deadline <= now]
-        for first in late:
-            self._demote(first)
+        flights = [self._demote(first) for first in late]
         if late:
             self._stalled = True
-            self._patience = min(2 * self._patience, LONGEST_PATIENCE)
+            # Batches that were sent together are late together, and count once.
+            if max(flight.deadline - flight.sent for flight in flights) >= self._patience - 0.001:
+                self._patience = min(2 * self._patience, LONGEST_PATIENCE)
 
-    def _demote(self, first: int) -> None:
+    def _demote(self, first: int) -> Flight:
         flight = self.flights.pop(first)
         self._horizon = max(self._horizon, flight.last + 1)
+        return flight
 
     def _pick_live(self) -> Pick | None:
         free = self._first_free(self._horizon, self.last)
