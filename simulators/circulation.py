@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from ipaddress import ip_address
 from random import Random
 
 from config.links import Robot, SerialReader, Sip2, Vda5050
@@ -11,9 +10,9 @@ from config.site import Edge, Kiosk, Site
 from contracts.instants import Instant, moment
 from simulators.activity import Activity
 from simulators.collection import Collection, found_library
-from simulators.errors import SimulatorError
 from simulators.feig_reader import FeigReader
 from simulators.holdings import Holdings, tag_everything
+from simulators.modbus_server import demand_loopback
 from simulators.pad import Pad
 from simulators.patrons import Patrons
 from simulators.sip2_server import Sip2Server
@@ -105,7 +104,7 @@ def _furnish(world: Surroundings, edge: Edge, whole: Circulation, holdings: Hold
     surfaces: dict[str, Pad] = {}
     for link in edge.links:
         if isinstance(link, Sip2):
-            _demand_loopback(link)
+            demand_loopback(link.id, link.host)
             whole.servers.append(
                 Sip2Server(
                     link,
@@ -161,15 +160,3 @@ def _requests(
         )
         for robot in robots
     ]
-
-
-def _demand_loopback(link: Sip2) -> None:
-    try:
-        loopback = link.host == "localhost" or ip_address(link.host).is_loopback
-    except ValueError:
-        loopback = False
-    if not loopback:
-        raise SimulatorError(
-            f"link {link.id}: host {link.host} is not this machine; give it a loopback address to"
-            " simulate it"
-        )

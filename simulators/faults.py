@@ -43,9 +43,39 @@ class What(StrEnum):
     """Counters go to 0 at once."""
     JUMP = "jump"
     """Counters go up by [pulses, 1000] at once."""
+    WRONG_CHECKSUM = "wrong-checksum"
+    """A library system's answers do not add up."""
+    OFFLINE = "offline"
+    """A library system answers everything with a status that says it is closed."""
+    REMOVED = "removed"
+    """A tag is taken away at the moment at which its AFI is to be written."""
+    LOCKED = "locked"
+    """Tags refuse to have their AFI written."""
 
 
-WIRE = frozenset(What) - {What.POWER_ON, What.TRIP, What.RESET, What.JUMP}
+LIBRARY_SYSTEM = frozenset(
+    {
+        What.SILENT,
+        What.LATE,
+        What.GARBAGE,
+        What.HALF_OPEN,
+        What.TRICKLE,
+        What.CUT,
+        What.WRONG_CHECKSUM,
+        What.OFFLINE,
+    }
+)
+TAG_READER = frozenset({What.SILENT, What.LATE, What.GARBAGE, What.CUT, What.REMOVED, What.LOCKED})
+WIRE = frozenset(What) - {
+    What.POWER_ON,
+    What.TRIP,
+    What.RESET,
+    What.JUMP,
+    What.WRONG_CHECKSUM,
+    What.OFFLINE,
+    What.REMOVED,
+    What.LOCKED,
+}
 """Ways to fail that any Modbus unit has."""
 MOMENTARY = frozenset({What.RESET, What.JUMP})
 """Happen once and are over."""

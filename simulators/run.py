@@ -9,7 +9,7 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from config.links import ModbusTcp
+from config.links import LibrarySystem, ModbusTcp, TagReaderDevice
 from config.site import Site
 from contracts.instants import SECOND, Instant, moment
 from simulators.activity import Activity
@@ -17,7 +17,7 @@ from simulators.bench import Bench, lanes
 from simulators.circulation import run_circulation
 from simulators.control import orders, serve_control
 from simulators.errors import refusals
-from simulators.faults import WIRE, Faults, mishaps
+from simulators.faults import LIBRARY_SYSTEM, TAG_READER, WIRE, Faults, mishaps
 from simulators.ledger import Ledger
 from simulators.modbus_server import demand_loopback
 from simulators.people import People, expected
@@ -29,6 +29,8 @@ TICK = 0.25
 """Real seconds between two steps of the world."""
 LONGEST_TICK = 5.0
 """Real seconds that one step makes up for at most, so that a clock that jumps does no harm."""
+
+_WAYS = {LibrarySystem: LIBRARY_SYSTEM, TagReaderDevice: TAG_READER}
 
 Sleep = Callable[[float], Awaitable[None]]
 
@@ -138,7 +140,7 @@ async def run_simulators(
         servers = [(link, bench.server(link)) for link in links]
         for _, device in site.devices():
             if device.id not in bench.faults.targets():
-                bench.faults.admit(device.id, WIRE)
+                bench.faults.admit(device.id, _WAYS.get(type(device), WIRE))
         day = _Day(world, bench, Activity(), options)
         try:
             async with asyncio.TaskGroup() as group:

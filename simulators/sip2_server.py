@@ -4,13 +4,12 @@ import asyncio
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import partial
-from itertools import count
 from zoneinfo import ZoneInfo
 
 from config.links import Sip2
 from contracts.instants import Instant, moment
 from simulators.collection import Collection
+from simulators.listening import listen
 from simulators.sip2_dialogue import Counter, Dialogue, HangUpError
 from simulators.troubles import NONE, Note, Troubles
 
@@ -40,7 +39,6 @@ class Sip2Server:
     port: int = 0
     """Where it listens, once `listening` is set."""
     listening: asyncio.Event = field(default_factory=asyncio.Event)
-    _numbers: "count[int]" = field(default_factory=lambda: count(1))
 
     @property
     def device(self) -> str:
@@ -58,29 +56,17 @@ class Sip2Server:
             own.terminal_password,
             self.link.encoding,
         )
-        async with asyncio.TaskGroup() as group:
-            server = await asyncio.start_server(
-                partial(self._welcome, group, counter),
-                self.link.host,
-                self.link.port if port is None else port,
-                limit=LARGEST_MESSAGE,
-            )
-            self.port = server.sockets[0].getsockname()[1]
-            self.listening.set()
-            try:
-                await asyncio.get_running_loop().create_future()
-            finally:
-                server.close()
+        await listen(
+            f"link {self.link.id}",
+            (self.link.host, self.link.port if port is None else port),
+            lambda reader, writer: self._converse(Dialogue(counter), reader, writer),
+            self._ready,
+            LARGEST_MESSAGE,
+        )
 
-    def _welcome(
-        self,
-        group: asyncio.TaskGroup,
-        counter: Counter,
-        reader: asyncio.StreamReader,
-        writer: asyncio.StreamWriter,
-    ) -> None:
-        name = f"{self.device} connection {next(self._numbers)}"
-        group.create_task(self._converse(Dialogue(counter), reader, writer), name=name)
+    def _ready(self, port: int) -> None:
+        self.port = port
+        self.listening.set()
 
     async def _converse(
         self, dialogue: Dialogue, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
@@ -96,8 +82,6 @@ class Sip2Server:
             log.info("%s ends a connection: no end of message in sight", self.device)
         except (asyncio.IncompleteReadError, OSError):
             pass  # the kiosk has gone
-        finally:
-            writer.close()
 
     async def _answer(self, dialogue: Dialogue, line: bytes, writer: asyncio.StreamWriter) -> None:
         fault = self.faults.on(self.device)
