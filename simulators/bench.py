@@ -9,6 +9,7 @@ from config.links import ModbusDevice, ModbusTcp
 from config.registers import RegisterMap
 from config.site import Site
 from contracts.quantities import Quantity
+from simulators.conditioner import Setpoints
 from simulators.devices.adam_6051 import CHANNELS, Counters, adam_6051
 from simulators.devices.custom import Custom, Measure
 from simulators.devices.liebert_pac import Liebert
@@ -81,6 +82,11 @@ class Bench:
             return self._probe(device)
         if device.model == "liebert-pac":
             unit = Liebert(self.world.air(device.space))
+            # Whoever put it into service left it at the values that are safe for its room.
+            unit.setpoints = Setpoints(
+                device.safe.get("temperature_setpoint", unit.setpoints.temperature),
+                device.safe.get("humidity_setpoint", unit.setpoints.humidity),
+            )
             unit.tripped = self._failing(device.id, What.TRIP)
             self.world.install(device.space, unit)
             self.faults.admit(device.id, WIRE | {What.TRIP})
