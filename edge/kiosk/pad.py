@@ -30,7 +30,8 @@ class Lying:
 
     uid: str
     since: Instant
-    seen: Instant
+    missing: Instant | None = None
+    """Since which look it has not answered. A long pause between two looks lifts nothing."""
     dsfid: int = 0
     content: TagContent | None = None
     reads: int = 0
@@ -58,7 +59,7 @@ class Pad:
     @property
     def here(self) -> list[Lying]:
         """The tags that answered at the last look."""
-        return [tag for tag in self.tags.values() if tag.seen == self.at]
+        return [tag for tag in self.tags.values() if tag.missing is None]
 
     def holds(self, uids: Iterable[str]) -> bool:
         """Say whether all these tags answered at the last look."""
@@ -82,17 +83,17 @@ def restored(uids: Iterable[str], at: Instant, *, had_card: bool) -> Pad:
 
 def look(pad: Pad, tags: Sequence[Tag], at: Instant) -> Pad:
     """Take an inventory into account."""
-    lying = {
-        uid: replace(tag, spent=True) if _forgotten(pad, tag, at) else tag
-        for uid, tag in pad.tags.items()
-        if at - tag.seen < ABSENCE
-    }
-    came = False
-    for tag in tags:
-        known = lying.get(tag.uid)
-        came = came or known is None
-        known = known or Lying(tag.uid, at, at)
-        lying[tag.uid] = replace(known, seen=at, dsfid=tag.dsfid)
+    answering = {tag.uid: tag for tag in tags}
+    lying: dict[str, Lying] = {}
+    for uid, tag in pad.tags.items():
+        missing = None if uid in answering else at if tag.missing is None else tag.missing
+        if missing is None or at - missing < ABSENCE:
+            spent = tag.spent or _forgotten(pad, tag, at)
+            lying[uid] = replace(tag, missing=missing, spent=spent)
+    came = answering.keys() - lying.keys()
+    for uid, seen in answering.items():
+        known = lying.get(uid) or Lying(uid, at)
+        lying[uid] = replace(known, dsfid=seen.dsfid)
     if not lying:
         return Pad(at)
     return replace(pad, at=at, tags=MappingProxyType(lying), moved=at if came else pad.moved)
@@ -139,7 +140,7 @@ def wanted(pad: Pad) -> Dealing | None:
     else:
         action, card, settled = LoanAction.CHECKIN, "", pad.at - STABLE
     for item, tags in _items(pad).items():
-        if all(tag.since <= settled and tag.seen == pad.at for tag in tags) and _whole(tags):
+        if all(tag.since <= settled and tag.missing is None for tag in tags) and _whole(tags):
             return Dealing(action, item, tuple(tag.uid for tag in tags), card)
     return None
 

@@ -179,10 +179,14 @@ class SelfCheck:
                 still_open.append(loan)
                 continue
             try:
-                await self._desk.settle(loan, lies_there=lies_there)
+                ended = await self._desk.settle(loan, lies_there=lies_there)
             except LinkDownError as error:
                 await self._library_watch.gone(error)
                 still_open.append(loan)
+                continue
+            if ended.phase is Phase.REFUSED:
+                # Nothing had been done; if it still lies here, it may be asked anew.
+                self._seen = postponed(self._seen, loan.uids)
         self._open = still_open
 
     async def _deal(self, dealing: Dealing) -> None:

@@ -1,23 +1,20 @@
-"""Says once that a device is gone and once that it is back."""
+"""Whether a device is there, and when to try it again."""
 
-import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from contracts.instants import SECOND, Instant
-from contracts.records import DeviceChanged
 from drivers.capabilities import Now
 from edge.diary import Diary
+from edge.keep_polling import Health
 from edge.pauses import growing
-
-log = logging.getLogger(__name__)
 
 FIRST_PAUSE = 1.0
 
 
 @dataclass(slots=True)
 class Watch:
-    """Whether one device is there. What is journalled first is what was found first."""
+    """One device; that it is gone, and that it is back, is journalled once each time."""
 
     device: str
     diary: Diary
@@ -26,35 +23,30 @@ class Watch:
     longest: float = 30.0
     """Seconds between two tries, at most."""
     available: bool | None = field(default=None, init=False)
+    """None: not tried since the start."""
     failures: int = field(default=0, init=False)
-    heard: Instant = field(default=0, init=False)
-    """When it was last there, or last tried."""
+    tried: Instant = field(default=0, init=False)
     pause: float = field(default=0.0, init=False)
     """Seconds to wait before trying again."""
+    _health: Health = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._health = Health(self.device, self.diary, self.now)
 
     async def gone(self, cause: Exception) -> None:
         """Take note of a failure."""
         self.failures += 1
-        self.heard = self.now()
+        self.available, self.tried = False, self.now()
         self.pause = growing(self.failures, FIRST_PAUSE, self.longest, self.dice)
-        if self.available is not False:
-            self.available = False
-            log.warning("%s is unavailable: %s", self.device, cause)
-            await self.diary.append(
-                [DeviceChanged(self.device, self.heard, available=False, cause=str(cause))]
-            )
+        await self._health.gone(str(cause))
 
     async def back(self) -> None:
         """Take note of a success."""
-        self.heard = self.now()
-        if self.available is not True:
-            if self.available is False:
-                log.info("%s is back after %d failures", self.device, self.failures)
-            self.available = True
-            self.failures, self.pause = 0, 0.0
-            await self.diary.append([DeviceChanged(self.device, self.heard, available=True)])
+        self.failures, self.pause = 0, 0.0
+        self.available, self.tried = True, self.now()
+        await self._health.there()
 
     def due(self, after: float) -> bool:
         """Say whether it is time to try again: `after` seconds of calm, or the pause is over."""
         wait = after if self.available else self.pause
-        return self.available is None or self.now() - self.heard >= wait * SECOND
+        return self.available is None or self.now() - self.tried >= wait * SECOND
