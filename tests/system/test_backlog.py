@@ -1,0 +1,93 @@
+"""The gateway was away for an hour: 200 points come complete, in order, beside live values."""
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from library import open_library, probes_site, rows
+
+from contracts.instants import SECOND, Instant
+from contracts.records import Reading
+from edge.journal import Journal
+from wenlan.house import House
+from wenlan.process import now
+from wenlan.supervisor import until
+
+pytestmark = pytest.mark.system
+
+PROBES = 100
+STEP = 10 * SECOND
+POLLS = 360
+"""An hour."""
+
+
+async def fill(data: Path, ends: Instant) -> None:
+    """Write the hour into the edge's journal, as the edge would have."""
+    async with Journal(data / "journal-stacks.sqlite3", now) as journal:
+        for poll in range(POLLS):
+            at = ends - (POLLS - poll) * STEP
+            await journal.append(
+                [
+                    Reading(f"probe-{probe}/{name}", at, base + (poll + probe) % 7 / 10)
+                    for probe in range(1, PROBES + 1)
+                    for name, base in (("temperature", 18.0), ("humidity", 50.0))
+                ]
+            )
+
+
+def stored_before(house: House, at: Instant) -> int:
+    return int(rows(house.data, "SELECT count(*) FROM reading WHERE at < ?", [at])[0][0])
+
+
+def test_an_hour_of_backlog_is_complete_in_order_and_delays_nothing(
+    tmp_path: Path, play: Callable[..., Any]
+) -> None:
+    site = probes_site(tmp_path, PROBES, "5s")
+
+    async def story() -> tuple[Instant, float]:
+        async with open_library(site, tmp_path / "data", opened=False) as (house, keeper, group):
+            begun = now()
+            await fill(house.data, begun - STEP)
+            keeper.keep(group, house.broker())
+            keeper.keep(group, house.simulate("--calm"))
+            keeper.keep(group, house.gateway())
+
+            async def gateway_answers() -> bool:
+                return await house.get("/api/v1/health") is not None
+
+            await until(gateway_answers, 30, "the gateway answers")
+            loop = asyncio.get_running_loop()
+            opened = loop.time()
+            keeper.keep(group, house.edges()[0])
+
+            async def drained() -> bool:
+                there = await asyncio.to_thread(stored_before, house, begun)
+                return there >= POLLS * PROBES * 2
+
+            await until(drained, 120, "the backlog is in the store", step=0.5)
+            took = loop.time() - opened
+            # A few more live polls after the backlog.
+            await asyncio.sleep(6)
+            return begun, took
+
+    begun, took = play(story(), within=240)
+    data = tmp_path / "data"
+    print(f"{POLLS * PROBES * 2} readings of backlog taken in {took:.1f} s")
+    per_point = rows(
+        data,
+        "SELECT count(*), count(DISTINCT at) FROM reading WHERE at < ? GROUP BY point",
+        [begun],
+    )
+    assert per_point == [(POLLS, POLLS)] * (2 * PROBES)
+    out_of_order = """
+        SELECT count(*) FROM (
+            SELECT at, lag(at) OVER (PARTITION BY point ORDER BY seq) AS before FROM reading
+        ) WHERE at < before
+    """
+    assert rows(data, out_of_order) == [(0,)]
+    live = rows(data, "SELECT count(*), max(received - at) FROM reading WHERE at >= ?", [begun])
+    count, oldest = live[0]
+    assert count >= 2 * PROBES, "nothing live arrived beside the backlog"
+    assert oldest <= 5 * SECOND
