@@ -3,9 +3,9 @@
 from collections.abc import Callable
 
 import pytest
-from kiosk_world import CARD, ENDS, HOME, LENT, World
 
 from contracts.records import LoanAction, LoanStep
+from tests.unit.kiosk_world import CARD, ENDS, HOME, LENT, World
 
 Scenario = Callable[[World], None]
 

@@ -4,9 +4,9 @@ import hashlib
 import hmac
 
 import pytest
-from kiosk_world import CARD, HOME, LENT, World
 
 from contracts.records import DeviceChanged, InputRefused, LoanChanged, LoanStep
+from tests.unit.kiosk_world import CARD, HOME, LENT, World
 
 
 def test_a_card_and_books_are_a_loan() -> None:
