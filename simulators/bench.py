@@ -17,7 +17,7 @@ from simulators.devices.sensing import Probe
 from simulators.devices.vaisala_hmp import vaisala_hmp
 from simulators.devices.xy_md02 import xy_md02
 from simulators.errors import SimulatorError
-from simulators.faults import WIRE, Faults, What
+from simulators.faults import WIRE, Fault, Faults, What
 from simulators.ledger import Ledger
 from simulators.modbus_server import ModbusServer, Unit
 from simulators.people import Lane
@@ -130,13 +130,13 @@ class Bench:
         return failing
 
 
-def _meddling(counters: Counters) -> Callable[[What, float | None], None]:
-    def meddle(what: What, value: float | None) -> None:
+def _meddling(counters: Counters) -> Callable[[Fault], None]:
+    def meddle(fault: Fault) -> None:
         for channel in range(CHANNELS):
-            if what is What.RESET:
+            if fault.what is What.RESET:
                 counters.clear(channel)
-            else:
-                counters.pulse(channel, 1000 if value is None else int(value))
+            elif fault.what is What.JUMP:
+                counters.pulse(channel, 1000 if fault.value is None else int(fault.value))
 
     return meddle
 

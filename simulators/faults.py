@@ -51,6 +51,12 @@ class What(StrEnum):
     """A tag is taken away at the moment at which its AFI is to be written."""
     LOCKED = "locked"
     """Tags refuse to have their AFI written."""
+    EMERGENCY_STOP = "emergency-stop"
+    """Somebody presses a robot's red button."""
+    FAIL_ACTION = "fail-action"
+    """A robot's next pick or drop fails."""
+    REBOOT = "reboot"
+    """A robot loses power for a moment and forgets its order."""
 
 
 LIBRARY_SYSTEM = frozenset(
@@ -66,18 +72,23 @@ LIBRARY_SYSTEM = frozenset(
     }
 )
 TAG_READER = frozenset({What.SILENT, What.LATE, What.GARBAGE, What.CUT, What.REMOVED, What.LOCKED})
-WIRE = frozenset(What) - {
-    What.POWER_ON,
-    What.TRIP,
-    What.RESET,
-    What.JUMP,
-    What.WRONG_CHECKSUM,
-    What.OFFLINE,
-    What.REMOVED,
-    What.LOCKED,
-}
+WIRE = frozenset(
+    {
+        What.UNPLUG,
+        What.SILENT,
+        What.LATE,
+        What.GARBAGE,
+        What.HALF_OPEN,
+        What.EXCEPTION,
+        What.FROZEN,
+        What.FOREIGN_TRANSACTION,
+        What.WRONG_UNIT,
+        What.TRICKLE,
+        What.CUT,
+    }
+)
 """Ways to fail that any Modbus unit has."""
-MOMENTARY = frozenset({What.RESET, What.JUMP})
+MOMENTARY = frozenset({What.RESET, What.JUMP, What.FAIL_ACTION, What.REBOOT})
 """Happen once and are over."""
 
 _PROBABLE = (What.UNPLUG,) * 4 + (What.SILENT, What.EXCEPTION, What.TRICKLE, What.CUT)
@@ -94,6 +105,9 @@ class Fault:
     value: float | None = None
 
 
+Act = Callable[[Fault], None]
+
+
 class Faults:
     """The faults of a simulation, one at a time per device or link."""
 
@@ -101,19 +115,27 @@ class Faults:
         self._ledger = ledger
         self._now = now
         self._possible: dict[str, frozenset[What]] = {}
-        self._at_once: dict[str, Callable[[What, float | None], None]] = {}
+        self._begin: dict[str, Act] = {}
+        self._end: dict[str, Act] = {}
         self._active: dict[str, Fault] = {}
 
     def admit(
         self,
         target: str,
         possible: Iterable[What],
-        at_once: Callable[[What, float | None], None] | None = None,
+        begin: Act | None = None,
+        end: Act | None = None,
     ) -> None:
-        """Make a device or link known, with the ways in which it can fail."""
+        """Make a device or link known, with the ways in which it can fail.
+
+        Most devices ask `on` when it matters. `begin` is for those that must be told when a fault
+        begins, `end` for those that must be told when one is cleared before its time.
+        """
         self._possible[target] = frozenset(possible)
-        if at_once is not None:
-            self._at_once[target] = at_once
+        if begin is not None:
+            self._begin[target] = begin
+        if end is not None:
+            self._end[target] = end
 
     def begin(
         self, target: str, what: str, seconds: float | None = None, value: float | None = None
@@ -130,10 +152,10 @@ class Faults:
             until = since
         fault = Fault(target, What(what), since, until, value)
         self._ledger("fault", device=target, what=what, since=since, until=until)
-        if what in MOMENTARY:
-            self._at_once[target](fault.what, value)
-        else:
+        if what not in MOMENTARY:
             self._active[target] = fault
+        if target in self._begin:
+            self._begin[target](fault)
         return fault
 
     def clear(self, target: str) -> None:
@@ -144,6 +166,8 @@ class Faults:
         now = self._now()
         if fault is not None and (fault.until is None or fault.until > now):
             self._ledger("fault", device=target, what=fault.what, since=fault.since, until=now)
+            if target in self._end:
+                self._end[target](fault)
 
     def on(self, target: str) -> Fault | None:
         """Give the fault that a device or link has now."""

@@ -18,6 +18,7 @@ from simulators.circulation import run_circulation
 from simulators.control import orders, serve_control
 from simulators.errors import refusals
 from simulators.faults import LIBRARY_SYSTEM, TAG_READER, WIRE, Faults, mishaps
+from simulators.fleet import RobotInHouse, robots, run_robots, under_way
 from simulators.ledger import Ledger
 from simulators.modbus_server import demand_loopback
 from simulators.people import People, expected
@@ -65,11 +66,14 @@ def beginning(site: Site, now: Instant) -> datetime:
 class _Day:
     """Drives world and people, tick by tick."""
 
-    def __init__(self, world: World, bench: Bench, activity: Activity, options: Options) -> None:
+    def __init__(
+        self, world: World, bench: Bench, fleet: list[RobotInHouse], options: Options
+    ) -> None:
         self._world = world
         self._people = world.people
         self._bench = bench
-        self.activity = activity
+        self.fleet = fleet
+        self.activity = Activity()
         self.options = options
         self._until_samples = 0.0
         self.quiet = False
@@ -109,7 +113,7 @@ class _Day:
             },
             "inside": self._people.inside,
             "quiet": self.quiet,
-            "busy": self.activity.names(),
+            "busy": self.activity.names() + under_way(self.fleet),
             "faults": {
                 target: {"what": fault.what, "until": fault.until}
                 for target, fault in self._bench.faults.active().items()
@@ -138,10 +142,11 @@ async def run_simulators(
         world = World(site, options.starts or beginning(site, now()), options.seed, people)
         bench = Bench(world, Faults(ledger, now), ledger, options.seed)
         servers = [(link, bench.server(link)) for link in links]
+        fleet = robots(site, ledger, bench.faults, now)
         for _, device in site.devices():
             if device.id not in bench.faults.targets():
                 bench.faults.admit(device.id, _WAYS.get(type(device), WIRE))
-        day = _Day(world, bench, Activity(), options)
+        day = _Day(world, bench, fleet, options)
         try:
             async with asyncio.TaskGroup() as group:
                 for link, server in servers:
@@ -157,6 +162,7 @@ async def run_simulators(
                     day.activity,
                 )
                 group.create_task(circulation, name="circulation")
+                group.create_task(run_robots(fleet), name="robots")
         except BaseExceptionGroup as failed:
             refused = refusals(failed)
             if refused is None:

@@ -22,12 +22,13 @@ class Bench:
         self.path = folder / "ledger.jsonl"
         self.ledger = Ledger(self.path, lambda: self.at)
         self.faults = Faults(self.ledger, lambda: self.at)
-        self.meddled: list[tuple[What, float | None]] = []
+        self.told: list[tuple[str, What, float | None]] = []
         self.faults.admit("probe", WIRE | {What.POWER_ON})
         self.faults.admit(
             "counter",
             WIRE | {What.JUMP, What.RESET},
-            lambda what, value: self.meddled.append((what, value)),
+            lambda fault: self.told.append(("begin", fault.what, fault.value)),
+            lambda fault: self.told.append(("end", fault.what, fault.value)),
         )
         self.quiet = False
         self.obey = orders(self.faults, self.hush, lambda: {"busy": []})
@@ -82,8 +83,19 @@ def test_a_later_fault_replaces_an_earlier_one(bench: Bench) -> None:
 
 def test_what_happens_at_once_is_over_at_once(bench: Bench) -> None:
     bench.faults.begin("counter", "jump", value=500)
-    assert bench.meddled == [(What.JUMP, 500)]
+    assert bench.told == [("begin", What.JUMP, 500)]
     assert bench.faults.on("counter") is None
+
+
+def test_who_must_be_told_is_told_of_beginning_and_early_end(bench: Bench) -> None:
+    bench.faults.begin("counter", "silent", 10)
+    bench.faults.clear("counter")
+    bench.faults.clear("counter")
+    assert bench.told == [("begin", What.SILENT, None), ("end", What.SILENT, None)]
+    bench.faults.begin("counter", "silent", 10)
+    bench.at += 10 * SECOND
+    bench.faults.clear("counter")
+    assert len(bench.told) == 3, "it ended by itself"
 
 
 def test_the_impossible_is_refused_with_what_is_possible(bench: Bench) -> None:
