@@ -1,0 +1,179 @@
+"""Who may import, catch, ask the clock or sleep where."""
+
+import ast
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.architecture.sources import PRODUCT, PURE, Source, python, source
+from tests.conftest import ROOT
+
+BROAD_CATCHES = {
+    "edge/keep_polling.py": "the edge's supervisor: one broken driver must not stop the others",
+    "gateway/api/app.py": "the request boundary: one broken page must not stop the gateway",
+    "gateway/app.py": "the request boundary: one broken page must not stop the gateway",
+}
+"""Where one broad catch may stand, and why. Those that always raise again may stand anywhere."""
+BROAD = {"Exception", "BaseException"}
+IMPURE = {"asyncio", "logging", "time", "random", "socket", "sqlite3"}
+CLOCKS = {
+    "datetime": {"now", "utcnow", "today"},
+    "date": {"today"},
+    "time": {"time", "time_ns"},
+}
+STOPWATCHES = {"monotonic", "monotonic_ns", "perf_counter", "perf_counter_ns"}
+"""Of module `time`; a link's blocking read may hold one to its deadline."""
+ENTRIES = ("wenlan/", "benchmarks/")
+"""Process entries, which alone may ask the clock."""
+
+
+def broad_catches(one: Source) -> list[int]:
+    """Give the lines of handlers that swallow everything."""
+    return [
+        node.lineno
+        for node in ast.walk(one.tree)
+        if isinstance(node, ast.ExceptHandler)
+        and _is_broad(node.type)
+        and not isinstance(node.body[-1], ast.Raise)
+    ]
+
+
+def _is_broad(kind: ast.expr | None) -> bool:
+    if isinstance(kind, ast.Tuple):
+        return any(_is_broad(part) for part in kind.elts)
+    return kind is None or (isinstance(kind, ast.Name) and kind.id in BROAD)
+
+
+def clock_readings(one: Source) -> Iterator[str]:
+    """Find every mention of a clock, called or handed on."""
+    watches = set() if one.path.startswith("drivers/links/") else STOPWATCHES
+    clocks = {**CLOCKS, "time": CLOCKS["time"] | watches}
+    for node in ast.walk(one.tree):
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name | ast.Attribute):
+            owner = node.value.id if isinstance(node.value, ast.Name) else node.value.attr
+            if node.attr in clocks.get(owner, ()):
+                yield f"{one.path}:{node.lineno} {owner}.{node.attr}"
+        elif isinstance(node, ast.ImportFrom) and node.module == "time":
+            for name in node.names:
+                if name.name in clocks["time"]:
+                    yield f"{one.path}:{node.lineno} from time import {name.name}"
+
+
+def imports(one: Source) -> Iterator[str]:
+    for node in ast.walk(one.tree):
+        if isinstance(node, ast.Import):
+            yield from (name.name.split(".")[0] for name in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            yield node.module.split(".")[0]
+
+
+def long_sleeps(one: Source) -> Iterator[str]:
+    """Find real sleeps with a positive literal."""
+    for node in ast.walk(one.tree):
+        if (
+            isinstance(node, ast.Call)
+            and isinstance(node.func, ast.Attribute)
+            and node.func.attr == "sleep"
+            and isinstance(node.func.value, ast.Name)
+            and node.func.value.id in ("asyncio", "time")
+            and node.args
+            and isinstance(node.args[0], ast.Constant)
+            and node.args[0].value
+        ):
+            yield f"{one.path}:{node.lineno} sleeps {node.args[0].value} s"
+
+
+def test_the_layers_hold() -> None:
+    program = Path(sys.executable).with_name("lint-imports")
+    done = subprocess.run(
+        [str(program), "--no-cache"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr
+
+
+def test_only_named_places_catch_everything_and_each_once() -> None:
+    found = Counter[str]()
+    for one in python(*PRODUCT):
+        found[one.path] += len(broad_catches(one))
+    assert {path: count for path, count in found.items() if count > (path in BROAD_CATCHES)} == {}
+
+
+def test_only_process_entries_ask_the_clock() -> None:
+    found = [
+        line
+        for one in python(*PRODUCT)
+        if not one.path.startswith(ENTRIES)
+        for line in clock_readings(one)
+    ]
+    assert found == []
+
+
+def test_pure_packages_import_nothing_impure() -> None:
+    found = [
+        f"{one.path} imports {name}"
+        for one in python(*PRODUCT)
+        if one.path.startswith(PURE)
+        for name in imports(one)
+        if name in IMPURE
+    ]
+    assert found == []
+
+
+def test_unit_tests_never_wait_for_real_time() -> None:
+    found = [
+        line
+        for one in python("tests")
+        if one.path.startswith("tests/unit/")
+        for line in long_sleeps(one)
+    ]
+    assert found == []
+
+
+def test_test_files_have_names_of_their_own() -> None:
+    names = Counter(
+        Path(one.path).name for one in python("tests") if Path(one.path).name.startswith("test_")
+    )
+    assert [name for name, count in names.items() if count > 1] == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "try:\n    x()\nexcept Exception:\n    pass\n",
+        "try:\n    x()\nexcept:\n    log()\n",
+        "try:\n    x()\nexcept (ValueError, BaseException) as e:\n    print(e)\n",
+    ],
+)
+def test_a_broad_catch_is_found(text: str) -> None:
+    assert broad_catches(source("x.py", text))
+
+
+def test_a_catch_that_raises_again_is_not_broad() -> None:
+    text = "try:\n    x()\nexcept BaseException:\n    undo()\n    raise\n"
+    assert not broad_catches(source("x.py", text))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "import datetime\ndatetime.datetime.now()\n",
+        "from datetime import datetime\nx = datetime.utcnow\n",
+        "import time\ndef f(now=time.time): ...\n",
+        "from time import monotonic\n",
+    ],
+)
+def test_a_clock_is_found(text: str) -> None:
+    assert list(clock_readings(source("x.py", text)))
+
+
+def test_a_sleep_is_found() -> None:
+    assert list(long_sleeps(source("x.py", "import asyncio\nasyncio.sleep(0.1)\n")))
+    assert not list(long_sleeps(source("x.py", "import asyncio\nasyncio.sleep(0)\n")))

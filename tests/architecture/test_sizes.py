@@ -1,0 +1,122 @@
+"""How large things may grow, and how large most of them stay."""
+
+import ast
+from collections.abc import Iterator
+
+import pytest
+
+from tests.architecture.sources import PRODUCT, Source, python, source
+
+LONGEST_FUNCTION, AIM_FUNCTION = 60, 50
+LONGEST_MODULE, AIM_MODULE = 500, 400
+MOST_METHODS, AIM_METHODS = 18, 15
+MOST_PARAMETERS, AIM_PARAMETERS = 7, 6
+ABOVE_AIM = 0.03
+"""Share of functions, modules and classes that may lie between aim and limit."""
+LONGEST_TEST = 80
+NAMELESS = {"utils", "util", "helper", "helpers", "misc", "manager", "common"}
+
+FunctionNode = ast.FunctionDef | ast.AsyncFunctionDef
+
+
+def functions(one: Source) -> Iterator[FunctionNode]:
+    for node in ast.walk(one.tree):
+        if isinstance(node, FunctionNode):
+            yield node
+
+
+def length(node: FunctionNode) -> int:
+    return (node.end_lineno or node.lineno) - node.lineno + 1
+
+
+def parameters(node: FunctionNode) -> int:
+    given = node.args
+    names = [one.arg for one in (*given.posonlyargs, *given.args, *given.kwonlyargs)]
+    return len([name for name in names if name not in ("self", "cls")])
+
+
+def methods(one: Source) -> Iterator[tuple[ast.ClassDef, int]]:
+    for node in ast.walk(one.tree):
+        if isinstance(node, ast.ClassDef):
+            yield node, sum(isinstance(inner, FunctionNode) for inner in node.body)
+
+
+def too_long(one: Source, limit: int) -> list[str]:
+    return [
+        f"{one.path}:{node.lineno} {node.name} has {length(node)} lines"
+        for node in functions(one)
+        if length(node) > limit
+    ]
+
+
+def too_many_parameters(one: Source, limit: int) -> list[str]:
+    return [
+        f"{one.path}:{node.lineno} {node.name} takes {parameters(node)} parameters"
+        for node in functions(one)
+        if parameters(node) > limit
+    ]
+
+
+def too_wide(one: Source, limit: int) -> list[str]:
+    return [
+        f"{one.path}:{node.lineno} {node.name} has {count} methods"
+        for node, count in methods(one)
+        if count > limit
+    ]
+
+
+def test_no_function_is_longer_than_the_limit() -> None:
+    assert [line for one in python(*PRODUCT) for line in too_long(one, LONGEST_FUNCTION)] == []
+
+
+def test_no_test_is_longer_than_its_limit() -> None:
+    found = [line for one in python("tests", "benchmarks") for line in too_long(one, LONGEST_TEST)]
+    assert found == []
+
+
+def test_no_module_is_longer_than_the_limit() -> None:
+    modules = python(*PRODUCT, "tests", "benchmarks")
+    found = [f"{one.path}: {one.lines} lines" for one in modules if one.lines > LONGEST_MODULE]
+    assert found == []
+
+
+def test_no_class_has_more_methods_than_the_limit() -> None:
+    assert [line for one in python(*PRODUCT) for line in too_wide(one, MOST_METHODS)] == []
+
+
+def test_no_function_takes_more_parameters_than_the_limit() -> None:
+    found = [line for one in python(*PRODUCT) for line in too_many_parameters(one, MOST_PARAMETERS)]
+    assert found == []
+
+
+def test_nearly_everything_stays_within_the_aim() -> None:
+    modules = python(*PRODUCT)
+    every = [node for one in modules for node in functions(one)]
+    classes = [count for one in modules for _, count in methods(one)]
+    long = [line for one in modules for line in too_long(one, AIM_FUNCTION)]
+    loaded = [line for one in modules for line in too_many_parameters(one, AIM_PARAMETERS)]
+    wide = [line for one in modules for line in too_wide(one, AIM_METHODS)]
+    large = [one.path for one in modules if one.lines > AIM_MODULE]
+    assert len(long) <= ABOVE_AIM * len(every), long
+    assert len(loaded) <= ABOVE_AIM * len(every), loaded
+    assert len(wide) <= ABOVE_AIM * len(classes), wide
+    assert len(large) <= ABOVE_AIM * len(modules), large
+
+
+def test_every_file_is_named_after_its_subject() -> None:
+    names = [(one.path, one.path.removesuffix(".py").split("/")) for one in python(*PRODUCT)]
+    assert [path for path, parts in names if NAMELESS & set(parts)] == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "def f():\n" + "    x = 1\n" * 60,
+        "async def f():\n" + "    x = 1\n" * 60,
+        "def f(a, b, c, d, *, e, f, g, h):\n    ...\n",
+        "class C:\n" + "    def f(self): ...\n" * 19,
+    ],
+)
+def test_the_measure_finds_what_is_too_large(text: str) -> None:
+    one = source("x.py", text)
+    assert too_long(one, 60) + too_many_parameters(one, 7) + too_wide(one, 18)
