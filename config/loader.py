@@ -59,7 +59,10 @@ _INTEGER = re.compile(r"[-+]?[0-9]+")
 _HEXADECIMAL = re.compile(r"0x[0-9a-fA-F]+")
 _REAL = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
 _WORDS = {"": None, "~": None, "null": None, "true": True, "false": False}
-_STANDARD = "tag:yaml.org,2002:"
+_TAGS = {
+    f"tag:yaml.org,2002:{name}"
+    for name in ["bool", "float", "int", "map", "merge", "null", "seq", "str", "timestamp", "value"]
+}
 
 
 def plain(text: str) -> Any:
@@ -93,6 +96,8 @@ class _Reader:
             return self._complain(line, place, "an alias to a part that it is in; write it out")
         if len(self.lines) > MOST_PARTS:
             raise _TooLargeError(line)
+        if node.tag not in _TAGS:
+            return self._complain(line, place, f"tag {node.tag} is not known here; remove it")
         if isinstance(node, yaml.ScalarNode):
             return self._scalar(node, place)
         self._around.add(id(node))
@@ -120,8 +125,6 @@ class _Reader:
     def _scalar(self, node: yaml.ScalarNode, place: Place) -> Any:
         line = node.start_mark.line + 1
         text = str(node.value)
-        if not node.tag.startswith(_STANDARD):
-            return self._complain(line, place, f"tag {node.tag} is not known here; remove it")
         if "${" in _VARIABLE.sub("", text):
             what = f"{text!r} has no variable in it; write ${{NAME}} or ${{NAME:-default}}"
             return self._complain(line, place, what)
@@ -185,7 +188,7 @@ def _compose(file: str, text: str) -> yaml.Node:
         node: yaml.Node | None = yaml.compose(text, Loader=yaml.SafeLoader)
     except yaml.YAMLError as error:
         raise ConfigError([_no_yaml(file, text, error)]) from error
-    if node is None:
+    if node is None or (not node.value and isinstance(node, yaml.ScalarNode)):
         raise ConfigError([Problem(file, 1, "", "is empty; describe a site in it")])
     return node
 
@@ -200,13 +203,20 @@ def _no_yaml(file: str, text: str, error: yaml.YAMLError) -> Problem:
         line = text.count("\n", 0, error.position) + 1
         reason = f"a character that no text has ({error.character!r})"
     # A file that ends too early is wrong after its last line.
-    line = min(line, text.rstrip("\n").count("\n") + 1)
+    line = min(line, _last_line(text))
     return Problem(file, line, "", f"is not YAML: {reason}; correct it here or just above")
+
+
+def _last_line(text: str) -> int:
+    return text.rstrip("\n").count("\n") + 1
 
 
 def _explain(file: str, lines: Mapping[Place, int], error: ValidationError) -> list[Problem]:
     problems = []
-    for detail in error.errors(include_url=False):
+    details = error.errors(include_url=False)
+    for detail in details:
+        if detail["type"] == "too_short" and _has_inner(details, detail["loc"]):
+            continue  # Pydantic counts only the sound items of a list.
         place, line = _find(lines, detail)
         wrongs = detail.get("ctx", {}).get("wrongs", ())
         for wrong in wrongs:
@@ -215,6 +225,11 @@ def _explain(file: str, lines: Mapping[Place, int], error: ValidationError) -> l
         if not wrongs:
             problems.append(Problem(file, line, dotted(place), _what(detail)))
     return sorted(problems, key=lambda problem: problem.line)
+
+
+def _has_inner(details: list[ErrorDetails], place: Place) -> bool:
+    length = len(place)
+    return any(len(one["loc"]) > length and one["loc"][:length] == place for one in details)
 
 
 def _find(lines: Mapping[Place, int], detail: ErrorDetails) -> tuple[Place, int]:
