@@ -50,7 +50,7 @@ class Sip2Circulation:
 
     async def checkout(self, card: str, item: str, at: Instant) -> CirculationAnswer:
         """Ask for a loan (11)."""
-        if self._forbids("checkout"):
+        if await self._forbids("checkout"):
             return _no("The library system lends nothing now.")
         fields = self._fields(("AA", card), ("AB", item), ("AC", self._terminal))
         when = date(at)
@@ -68,7 +68,7 @@ class Sip2Circulation:
 
     async def checkin(self, item: str, at: Instant) -> CirculationAnswer:
         """Give an item back (09)."""
-        if self._forbids("checkin"):
+        if await self._forbids("checkin"):
             return _no("The library system takes nothing back now.")
         return await self._check_in(item, at, ())
 
@@ -84,14 +84,14 @@ class Sip2Circulation:
     async def whereabouts(self, item: str, card: str = "") -> Whereabouts:
         """Ask where an item is (17), and whether `card` has it (63 with its charged items)."""
         found = Whereabouts.UNKNOWN
-        if self._knows("17"):
+        if await self._knows("17"):
             fields = self._fields(("AB", item), ("AC", self._terminal))
             answer = (await self._ask(Request("17", (date(self.now()),), fields))).message
             if answer.fixed["circulation"] in FREE:
                 return Whereabouts.FREE
             if answer.fixed["circulation"] in LENT:
                 found = Whereabouts.LENT
-        if card and self._knows("63"):
+        if card and await self._knows("63"):
             patron = await self._ask_patron(card, "", CHARGED_ITEMS)
             if item in patron.every("AU"):
                 return Whereabouts.LENT_TO_CARD
@@ -129,7 +129,7 @@ class Sip2Circulation:
     async def _ask_patron(self, card: str, pin: str, summary: str) -> Message:
         when = date(self.now())
         terminal = ("AC", self._terminal)
-        if self._knows("63"):
+        if await self._knows("63"):
             paging = (("BP", "1"), ("BQ", "200")) if summary.strip() else ()
             fields = self._fields(("AA", card), terminal, ("AD", pin or None), *paging)
             return (
@@ -151,12 +151,12 @@ class Sip2Circulation:
     def _terminal(self) -> str:
         return self.system.terminal_password
 
-    def _knows(self, code: str) -> bool:
-        return self.link.status is None or supports(self.link.status, code)
+    async def _knows(self, code: str) -> bool:
+        return supports(self.link.status or await self.link.refresh(), code)
 
-    def _forbids(self, what: str) -> bool:
-        status = self.link.status
-        return self.obey_status_flags and status is not None and status.fixed[what] == "N"
+    async def _forbids(self, what: str) -> bool:
+        status = self.link.status or await self.link.refresh()
+        return self.obey_status_flags and status.fixed[what] == "N"
 
 
 def _flag(letter: str) -> bool | None:

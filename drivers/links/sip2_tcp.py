@@ -5,7 +5,7 @@ import logging
 from contextlib import suppress
 
 from config.links import LibrarySystem, Sip2
-from drivers.errors import LinkDownError, NotSentError
+from drivers.errors import LinkDownError, NotSentError, RefusedError
 from drivers.protocols.sip2 import Message, Request, Sip2Error, build, present
 from drivers.protocols.sip2_session import (
     Action,
@@ -55,7 +55,7 @@ class Sip2Connection:
         """Send a request and give its answer, connecting and logging in first if need be.
 
         Raises NotSentError when the request never left, LinkDownError when its answer never came:
-        then it may have been carried out.
+        then it may have been carried out; RefusedError for a value that SIP2 cannot carry.
         """
         async with self._lock:
             await self._prepare(request)
@@ -87,7 +87,7 @@ class Sip2Connection:
         try:
             build(request, 0, self._rules.encoding)
         except Sip2Error as error:
-            raise NotSentError(f"{self.where}: {error}") from error
+            raise RefusedError(f"{self.where}: {error}") from error
         await self._ready(IDLE)
 
     async def _ready(self, idle: float) -> None:

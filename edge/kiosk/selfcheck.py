@@ -14,7 +14,7 @@ from config.site import Kiosk
 from contracts.instants import Instant
 from contracts.records import InputRefused, LoanAction
 from drivers.capabilities import Circulation, Now, Patron, Tag, TagReader
-from drivers.errors import DriverError, LinkDownError
+from drivers.errors import DriverError, LinkDownError, RefusedError
 from drivers.protocols.iso15693 import TagError
 from drivers.protocols.iso28560 import decode
 from edge.diary import Diary
@@ -223,6 +223,8 @@ class SelfCheck:
         if card not in self._patrons:
             try:
                 self._patrons[card] = await self.library.patron(card)
+            except RefusedError as error:
+                return Patron(valid=False, name="", message=str(error))
             except DriverError as error:
                 await self._library_watch.gone(error)
                 return None
