@@ -3,7 +3,7 @@
 One JSON object a line. Every line has `kind` and `at` (an `Instant`, wall clock):
 
 - `poll`: a read that was answered: device, unit, function, start, words (bits as 0 and 1), and
-  `fault` when the answer was spoilt on purpose, so that no client should have believed it
+  `fault` when the answer went through one, so that the client may not have got or believed it
 - `write`: a write that was carried out: device, unit, function, start, words
 - `pulse`: a person passed: device, channel, total (people since the start), counter (register)
 - `fault`: device, what, since, until (null: until cleared)

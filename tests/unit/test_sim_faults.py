@@ -154,6 +154,11 @@ def test_orders_are_carried_out(bench: Bench) -> None:
     assert bench.obey(b'{"do":"state"}') == {"ok": True, "busy": []}
 
 
+def test_every_way_to_fail_is_on_the_page_about_simulators() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "reference" / "simulators.md").read_text()
+    assert [what for what in What if f"`{what}`" not in page] == []
+
+
 # The ledger
 
 
