@@ -18,6 +18,9 @@ LARGEST_MESSAGE = 1_000_000
 _encoder = msgspec.json.Encoder()
 T = TypeVar("T")
 
+# A payload of brackets within brackets exhausts the decoder's stack, which it says in its own way.
+_REFUSALS = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
+
 
 class ContractError(ValueError):
     """A message does not follow the contract; says what is wrong and where."""
@@ -51,7 +54,7 @@ class Codec(Generic[T]):
             )
         try:
             return self._decoder.decode(payload)
-        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        except _REFUSALS as error:
             raise ContractError(f"{self._kind.__name__}: {error}") from error
 
 
@@ -79,7 +82,7 @@ def decode_record(payload: bytes) -> Record:
     """Read one record; raise ContractError."""
     try:
         return _records.decode(payload)
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+    except _REFUSALS as error:
         raise ContractError(f"record: {error}") from error
 
 

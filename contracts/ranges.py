@@ -74,7 +74,9 @@ class Ranges:
         return Ranges([*self, *other])
 
     def within(self, first: int, last: int) -> "Ranges":
-        """Give the part of the set from `first` to `last`."""
+        """Give the part of the set from `first` to `last`, empty when `last` comes first."""
+        if last < first:
+            return Ranges()
         begin = bisect_left(self._lasts, first)
         end = bisect_right(self._firsts, last)
         return Ranges(
