@@ -84,7 +84,7 @@ def long_sleeps(one: Source) -> Iterator[str]:
             and isinstance(node.args[0], ast.Constant)
             and node.args[0].value
         ):
-            yield f"{one.path}:{node.lineno} sleeps {node.args[0].value} s"
+            yield f"{one.path}:{node.lineno} sleeps {node.args[0].value!r} s"
 
 
 def test_the_layers_hold() -> None:
