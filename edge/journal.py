@@ -76,6 +76,7 @@ class Journal:
             self._thread.shutdown()
             raise
         self._memory = dict(self._file.memory)
+        self._begun = self._file.last + 1
         await self._measure()
         if wrong:
             await self.append([InputRefused(self._now(), "journal", wrong)])
@@ -84,7 +85,7 @@ class Journal:
     async def __aexit__(self, *_: object) -> None:
         try:
             if self._failure is None:
-                await self._flush()
+                await self.flush()
         finally:
             await self._in_thread(self._file.close)
             self._thread.shutdown()
@@ -101,8 +102,9 @@ class Journal:
 
     @property
     def pending(self) -> Ranges:
-        """The numbers that were on disk when the journal was opened."""
-        return self._file.pending
+        """The numbers that were on disk at the opening, and those that came since."""
+        begun, last = self._begun, self._file.last
+        return self._file.pending.union([(begun, last)] if last >= begun else [])
 
     def tell(self, teller: Callable[[int, Ranges], None]) -> None:
         """Ask to be called after each write with the last number and what was thinned for it."""
@@ -123,9 +125,13 @@ class Journal:
             else:
                 self._memory[key] = value
         if remember or len(self._waiting) > LARGEST_GROUP or any(not row.point for row in rows):
-            await self._flush()
+            await self.flush()
         elif rows:
             self._something.set()
+
+    async def flush(self) -> None:
+        """Have everything that was appended so far on disk, whoever is cancelled meanwhile."""
+        await asyncio.shield(asyncio.create_task(self._write(), name="journal write"))
 
     def recall(self, prefix: str) -> dict[str, bytes]:
         """Give what was remembered under keys that begin with `prefix`."""
@@ -148,7 +154,7 @@ class Journal:
                 raise self._failure
             await sleep(GROUPING)
             self._something.clear()
-            await self._flush()
+            await self.flush()
 
     def _row(self, record: Record) -> Row:
         body = encode(record)
@@ -160,10 +166,6 @@ class Journal:
         if isinstance(record, Reading) and record.point not in self._urgent:
             return Row(record.at, record.point, body)
         return Row(record.at, None, body)
-
-    async def _flush(self) -> None:
-        """Have everything that was appended so far on disk, whoever is cancelled meanwhile."""
-        await asyncio.shield(asyncio.create_task(self._write(), name="journal write"))
 
     async def _write(self) -> None:
         async with self._turn:

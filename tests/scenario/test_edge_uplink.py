@@ -12,14 +12,16 @@ import aiomqtt
 import pytest
 
 from config.broker import BrokerAddress
+from config.site import Site
 from contracts.codec import decode_mixed, encode, presences
 from contracts.messages import Ack, Card, Command, Presence
 from contracts.ranges import Ranges
 from contracts.records import CommandOutcome, EdgeStarted, OutcomeStatus, Reading, Record
-from contracts.topics import of_edge
+from contracts.topics import EdgeTopics, of_edge
 from edge.broker import Broker, Client, identity
 from edge.commands import Commands, Targets
 from edge.conversation import Conversation, Who, will_of
+from edge.imports import import_csv
 from edge.journal import Journal
 from edge.uplink import Uplink
 from wenlan.broker import configure, program
@@ -73,8 +75,9 @@ class Nats:
 class Gateway:
     """Keeps each record once, counts the copies, and acknowledges; it can be told to be deaf."""
 
-    def __init__(self, port: int) -> None:
+    def __init__(self, port: int, topics: EdgeTopics = TOPICS) -> None:
         self._port = port
+        self._topics = topics
         self.rows: dict[int, Record] = {}
         self.order: list[int] = []
         self.copies = 0
@@ -87,7 +90,11 @@ class Gateway:
         while True:
             try:
                 async with aiomqtt.Client("127.0.0.1", self._port, identifier="gw") as client:
-                    for topic in (TOPICS.journal, TOPICS.state, TOPICS.card + "+"):
+                    for topic in (
+                        self._topics.journal,
+                        self._topics.state,
+                        self._topics.card + "+",
+                    ):
                         await client.subscribe(topic, qos=1)
                     self.client = client
                     async for message in client.messages:
@@ -97,10 +104,10 @@ class Gateway:
                 await asyncio.sleep(0.2)
 
     async def _take(self, client: aiomqtt.Client, topic: str, payload: bytes) -> None:
-        if topic == TOPICS.state:
+        if topic == self._topics.state:
             self.states.append(presences.decode(payload))
-        elif topic.startswith(TOPICS.card):
-            self.cards.append(topic.removeprefix(TOPICS.card))
+        elif topic.startswith(self._topics.card):
+            self.cards.append(topic.removeprefix(self._topics.card))
         elif not self.deaf:
             stream, first, records = decode_mixed(payload)
             for seq, record in enumerate(records, first):
@@ -112,7 +119,7 @@ class Gateway:
                 self.order.append(seq)
             done = Ranges((seq, seq) for seq in self.rows)
             ack = Ack(stream, tuple((low, high) for low, high in done))
-            await client.publish(TOPICS.ack, encode(ack), qos=1)
+            await client.publish(self._topics.ack, encode(ack), qos=1)
 
     def outcomes(self) -> list[CommandOutcome]:
         return [row for row in self.rows.values() if isinstance(row, CommandOutcome)]
@@ -287,6 +294,55 @@ def test_commands_on_the_wire(tmp_path: Path, play: Play) -> None:
         (outcome,) = gateway.outcomes()
         assert outcome.status is OutcomeStatus.REFUSED
         assert "nobody" in outcome.reason
+        await ended(listening)
+        await nats.kill()
+
+    play(story(), within=30)
+
+
+def site_at(port: int) -> Site:
+    name = {"en": "Library", "zh": "图书馆"}
+    device = {"id": "probe", "model": "xy-md02"}
+    link = {"kind": "modbus-tcp", "id": "bus", "host": "127.0.0.1", "devices": [device]}
+    return Site.model_validate(
+        {
+            "site": "site",
+            "name": name,
+            "timezone": "Europe/London",
+            "broker": f"mqtt://127.0.0.1:{port}",
+            "spaces": [{"id": "vault", "kind": "vault", "name": name}],
+            "edges": [{"id": "stacks", "links": [link]}],
+        }
+    )
+
+
+def test_an_import_ends_when_all_is_acknowledged_and_a_second_one_adds_nothing(
+    tmp_path: Path, play: Play
+) -> None:
+    rows = [
+        f"2024-01-{day:02} {hour:02}:00,{hour},NA" for day in range(1, 31) for hour in range(24)
+    ]
+    file = tmp_path / "logger.csv"
+    file.write_text("time,temperature,humidity\n" + "\n".join(rows) + "\n2024-02-01,x,y\n")
+
+    async def story() -> None:
+        nats = Nats(tmp_path / "nats")
+        await nats.start()
+        gateway = Gateway(nats.port, of_edge("site", "import"))
+        listening = asyncio.create_task(gateway.run(), name="gateway")
+        said: list[str] = []
+        for _ in range(2):
+            result = await import_csv(
+                file, site_at(nats.port), "logger", "vault", tmp_path / "data", clock, said.append
+            )
+            assert (result.rows, result.values, result.missing) == (720, 720, 720)
+            assert len(result.refused) == 1
+            assert len(gateway.rows) == 720
+        assert 0 < gateway.copies <= 720  # the first ack covers the rest
+        assert gateway.cards == ["logger", "logger"]
+        assert not gateway.states
+        assert not list((tmp_path / "data").iterdir())
+        assert any("line 722" in line for line in said)
         await ended(listening)
         await nats.kill()
 

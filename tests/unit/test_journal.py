@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from contracts.instants import SECOND
+from contracts.ranges import Ranges
 from contracts.records import DeviceChanged, EdgeStarted, InputRefused, Reading
 from edge.journal import LARGEST_GROUP, Budget, Journal
 from edge.journalfile import JournalError
@@ -153,6 +154,16 @@ def test_a_disk_that_refuses_ends_the_process(tmp_path: Path, play: Play) -> Non
                 await running
             with pytest.raises(JournalError):
                 await journal.append([Reading("p/t", 1, 1.0)])
+
+    play(story())
+
+
+def test_what_was_appended_since_the_opening_is_pending_too(tmp_path: Path, play: Play) -> None:
+    async def story() -> None:
+        for started in range(1, 3):
+            async with Journal(tmp_path / "j", clock) as journal:
+                await journal.append([EdgeStarted(started, "e", "1")])
+                assert journal.pending == Ranges([(1, started)])
 
     play(story())
 
