@@ -97,7 +97,9 @@ class RegisterDevice:
         self._refused: dict[str, RefusedError] = {}
         self._ask_again: Instant = 0
         self._silent: frozenset[str] = frozenset()
-        """Points whose block had no answer while the rest of the device was alive: read last."""
+        """Points whose block had no answer the last time: read last, lest they starve the rest."""
+        self._named: frozenset[str] = frozenset()
+        """Those of them that the log knows about."""
         self._plans: dict[tuple[str, ...], tuple[_Read, ...]] = {}
 
     async def poll(self) -> Sequence[Reading]:
@@ -234,14 +236,18 @@ class RegisterDevice:
 
     def _suspect(self, read: _Read, error: DriverError, harvest: _Harvest) -> None:
         """Remember which points had no answer, when others of the device had one."""
-        silent = frozenset(point.name for point in read.block.points) - harvest.done
-        if harvest.readings and silent != self._silent:
-            log.warning("%s: %s have no value: %s", self.device, ", ".join(sorted(silent)), error)
-        self._silent = silent
+        self._silent = frozenset(point.name for point in read.block.points) - harvest.done
         self._plans.clear()
+        if harvest.readings and not self._silent <= self._named:
+            names = ", ".join(sorted(self._silent))
+            log.warning("%s: no value of %s, others answer: %s", self.device, names, error)
+            self._named |= self._silent
 
     def _conclude(self, harvest: _Harvest, now: Instant) -> None:
         """Note what the device refused; say that it has no value for what it failed at."""
+        if self._silent and self._silent <= harvest.done:
+            self._silent = self._named = frozenset()
+            self._plans.clear()
         for name, error in harvest.refused.items():
             log.warning("%s: point %s is refused; correct its map: %s", self.device, name, error)
             self._refused[name] = error

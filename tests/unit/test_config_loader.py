@@ -310,7 +310,7 @@ def test_no_change_of_the_example_brings_anything_but_a_clear_refusal(
     elif how == "drop":
         del around[last]
     elif how == "double" and isinstance(around, list):
-        around.append(around[last])
+        around.append(around[int(last)])
     elif isinstance(around, dict):
         around[str(junk)] = around.pop(last)
     path = tmp_path_factory.getbasetemp() / "mutated.yaml"
