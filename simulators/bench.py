@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import timedelta
 from random import Random
 from typing import Any
 
@@ -28,6 +29,9 @@ PROBES = {"xy-md02": xy_md02, "vaisala-hmp": vaisala_hmp}
 """Register files by model, for probes of temperature and humidity."""
 
 
+OFTEN = timedelta(seconds=3)
+
+
 @dataclass(slots=True)
 class Bench:
     """All Modbus devices of a site."""
@@ -37,6 +41,8 @@ class Bench:
     ledger: Ledger
     seed: int
     probes: dict[str, Probe] = field(default_factory=dict)
+    often_polled: set[str] = field(default_factory=set)
+    """Probes of which a few seconds without an answer are noticed."""
     counters: dict[str, Counters] = field(default_factory=dict)
     passed: dict[tuple[str, int], int] = field(default_factory=dict)
     """People by device and channel, since the start."""
@@ -119,6 +125,8 @@ class Bench:
         random = Random(f"{self.seed}/{device.id}")  # noqa: S311 - noise, not secrets
         powered_on = self._failing(device.id, What.POWER_ON)
         element = self.probes[device.id] = Probe(self.world.air(device.space), random, powered_on)
+        if device.period <= OFTEN:
+            self.often_polled.add(device.id)
         self.faults.admit(device.id, WIRE | {What.POWER_ON})
         return element
 

@@ -1,6 +1,6 @@
 """What is wrong with which device, since when and until when: on demand and by chance."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from random import Random
@@ -189,15 +189,14 @@ class Faults:
 
 
 def mishaps(
-    random: Random, probes: list[str]
-) -> Iterable[tuple[float, str, What, float, float | None]]:
-    """Give for ever: seconds to wait, device, what, for how many seconds, value.
+    random: Random, probes: Sequence[str], first: Sequence[str]
+) -> Iterable[tuple[float, str, What, float]]:
+    """Give for ever: seconds to wait, device, what, and for how many seconds.
 
-    The first comes early and is short, so that a run of one minute sees something fail and come
-    back; the others every few minutes.
+    One of `first` fails early and shortly, so that a run of one minute sees something fail and
+    come back; later ones among all `probes`, every few minutes.
     """
-    yield random.uniform(10, 18), random.choice(probes), What.UNPLUG, random.uniform(12, 16), None
+    yield random.uniform(10, 18), random.choice(first), What.UNPLUG, random.uniform(12, 16)
     while True:
         what = random.choice(_PROBABLE)
-        device = random.choice(probes)
-        yield random.uniform(100, 240), device, what, random.uniform(20, 40), None
+        yield random.uniform(100, 240), random.choice(probes), what, random.uniform(20, 40)

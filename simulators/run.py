@@ -199,7 +199,9 @@ async def _live(day: _Day, now: Callable[[], Instant], sleep: Sleep) -> None:
 async def _mishaps(bench: Bench, seed: int, sleep: Sleep) -> None:
     """Let probes fail now and then."""
     random = Random(f"{seed}/mishaps")  # noqa: S311 - a simulation, not secrets
-    for pause, device, what, seconds, value in mishaps(random, sorted(bench.probes)):
+    probes = sorted(bench.probes)
+    noticed = sorted(bench.often_polled) or probes
+    for pause, device, what, seconds in mishaps(random, probes, noticed):
         await sleep(pause)
         log.info("%s fails by chance: %s for %.0f s", device, what, seconds)
-        bench.faults.begin(device, what, seconds, value)
+        bench.faults.begin(device, what, seconds)

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from random import Random
 from time import time_ns
 from typing import Any
 
@@ -197,6 +198,26 @@ def test_what_is_not_modbus_ends_its_connection_only(
             assert it.server.refused == 1
             writer.write(READ)
             assert await reader.readexactly(len(GOOD)) == GOOD
+
+    play(story())
+
+
+def test_random_bytes_harm_nobody_else(play: Play, tmp_path: Path) -> None:
+    async def story() -> None:
+        chance = Random(4)
+        async with wire(tmp_path) as it, line(it.port) as (reader, writer):
+            for _ in range(60):
+                noise = chance.randbytes(chance.randint(1, 400))
+                if chance.random() < 0.5:  # a header that holds, around nonsense
+                    body = noise[:253]
+                    noise = (
+                        struct.pack(">HHHB", 7, 0, len(body) + 1, chance.choice((1, 240))) + body
+                    )
+                async with line(it.port) as (_, other):
+                    other.write(noise)
+                    other.write_eof()
+            writer.write(READ)
+            assert (await reader.readexactly(len(GOOD)))[:8] == GOOD[:8]
 
     play(story())
 
