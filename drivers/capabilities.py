@@ -61,7 +61,10 @@ class Tag(NamedTuple):
 class TagReader(Protocol):
     """Reads and writes ISO 15693 tags."""
 
-    device: str
+    @property
+    def device(self) -> str:
+        """The reader's id."""
+        ...
 
     async def inventory(self) -> Sequence[Tag]:
         """List the tags in the field, each once."""

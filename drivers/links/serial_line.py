@@ -4,6 +4,7 @@ import asyncio
 import termios
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from time import monotonic, sleep
 from typing import TypeVar
 
@@ -62,10 +63,12 @@ class SerialLine:
 
     def _open(self) -> serial.Serial:
         config = self._config
+        # A PTY carries bytes, not bits: it knows no parity, and refuses it when opened again.
+        virtual = Path(config.port).resolve().is_relative_to("/dev/pts")
         self._port = serial.Serial(
             config.port,
             config.baud,
-            parity=config.parity,
+            parity=serial.PARITY_NONE if virtual else config.parity,
             timeout=QUIET,
             write_timeout=self._timeout,
             exclusive=True,

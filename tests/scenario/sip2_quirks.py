@@ -99,7 +99,8 @@ class QuirkyServer:
             quirks.status_first -= 1
             return self._status(), number
         # What the example server does with an unknown command is to hang up.
-        text = _CODES.get(line[:2], lambda *_: "hang up")(self, line[:2], _fields(line))
+        known = _CODES.get(line[:2])
+        text = known(self, line[:2], _fields(line)) if known else "hang up"
         self._last = text, number
         if quirks.swallows and about_books:
             quirks.swallows -= 1

@@ -61,7 +61,7 @@ async def a_whole_visit(library: Sip2Circulation, server: QuirkyServer) -> None:
     assert await library.whereabouts("b1") is Whereabouts.FREE
 
 
-HABITS = {
+HABITS: dict[str, tuple[Quirks, dict[str, object]]] = {
     "by the book": (Quirks(), {}),
     "CRLF": (Quirks(ends_with=b"\r\n"), {}),
     "LF": (Quirks(ends_with=b"\n"), {}),
