@@ -112,6 +112,7 @@ CREATE TABLE alarm (
     params   TEXT NOT NULL DEFAULT '{}' -- … and its parameters, JSON
 ) STRICT;
 CREATE INDEX alarm_open ON alarm (state) WHERE state <> 'normal';
+CREATE INDEX alarm_by_source ON alarm (source, code, kind, raised);
 
 CREATE TABLE alarm_action (
     alarm   INTEGER NOT NULL REFERENCES alarm,

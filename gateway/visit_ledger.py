@@ -1,0 +1,54 @@
+"""Crossings as rows: each new count is set between its neighbours in event time."""
+
+from contracts.instants import Instant
+from gateway.engines import freshness, visits
+from gateway.registry import Track, Turnstile
+from gateway.storage.store import Store
+
+
+def book(store: Store, track: Track, at: Instant, value: float) -> None:
+    """Book one count of a gate's point; its row is already in this transaction."""
+    for turnstile in track.turnstiles:
+        now = visits.counted(value, turnstile.rules)
+        if now is None:
+            continue
+        last = turnstile.last
+        if last is not None and at > last.at:
+            made = visits.step(last, visits.Count(at, now), None, turnstile.rules)
+            turnstile.last = visits.Count(at, now)
+        else:
+            made = _split(store, track, turnstile, at)
+        store.many(
+            "keep_crossing",
+            [(turnstile.gate, turnstile.direction, *interval) for interval in made],
+        )
+
+
+def _split(
+    store: Store, track: Track, turnstile: Turnstile, at: Instant
+) -> tuple[visits.Interval, ...]:
+    """Set a count that is not the newest between those that the store has."""
+    rules = turnstile.rules
+    # Two journals may tell of the same instant; the higher count is taken, in whichever order.
+    row = store.one("count_at", track.id, at, freshness.AHEAD)
+    here = visits.counted(row[0], rules) if row and row[0] is not None else None
+    if here is None:
+        return ()
+    now = visits.Count(at, here)
+    before = _neighbour(store, "good_before", track, at, rules)
+    behind = _neighbour(store, "good_from", track, at + 1, rules)
+    if turnstile.last is None or at >= turnstile.last.at:
+        turnstile.last = now
+    return visits.step(before, now, behind, rules)
+
+
+def _neighbour(
+    store: Store, direction: str, track: Track, at: Instant, rules: visits.Rules
+) -> visits.Count | None:
+    for when, value in store.each(direction, track.id, at, freshness.AHEAD):
+        count = visits.counted(value, rules)
+        if count is not None:
+            row = store.one("count_at", track.id, when, freshness.AHEAD)
+            highest = visits.counted(row[0], rules) if row else None
+            return visits.Count(when, count if highest is None else highest)
+    return None
