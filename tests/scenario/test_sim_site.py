@@ -132,6 +132,30 @@ def test_every_modbus_device_of_the_example_is_alive(play: Play, tmp_path: Path)
     play(story())
 
 
+def test_the_whole_example_lives_without_a_broker_and_comes_to_rest(
+    play: Play, tmp_path: Path
+) -> None:
+    site, control = example(tmp_path)
+
+    async def story() -> None:
+        async with running(site, tmp_path, Options(control_port=control)):
+            for device in ("ils", "pad-1", "robot-1"):
+                with pytest.raises(SimulatorError, match=f"{device} cannot fail by 'power-on'"):
+                    await send(control, {"do": "fault", "device": device, "what": "power-on"})
+            stop = {"do": "fault", "device": "robot-1", "what": "emergency-stop", "for": 5}
+            await send(control, stop)
+            await send(control, {"do": "clear", "device": "robot-1"})
+            await send(control, {"do": "quiet"})
+            for _ in range(200):
+                busy = (await send(control, {"do": "state"}))["busy"]
+                if not busy:
+                    break
+                await asyncio.sleep(0.1)
+            assert busy == []
+
+    play(story())
+
+
 def test_a_setpoint_moves_the_vault(play: Play, tmp_path: Path) -> None:
     site, control = example(tmp_path)
     site = modbus_only(site)
