@@ -28,6 +28,8 @@ async def run_chaos(site: Path, data: Path, rounds: int, seed: int) -> int:
     supervisor = Supervisor(house.data, now, say)
     chance = random.Random(seed)  # noqa: S311 - repeatable, not secret
     say(f"Chaos with seed {seed}: {rounds} kills of {', '.join(_victims(house))}")
+    failures: list[BaseException] = []
+    recovery = 0.0
     try:
         async with asyncio.TaskGroup() as group:
             try:
@@ -41,8 +43,9 @@ async def run_chaos(site: Path, data: Path, rounds: int, seed: int) -> int:
             finally:
                 await supervisor.end_all()
     except* TimeoutError as failed:
-        for error in failed.exceptions:
-            say(f"FAILED: {error}. See {house.data / 'logs'}.")
+        failures += failed.exceptions
+    if failures:
+        say(f"FAILED: {failures[0]}. See {house.data / 'logs'}.")
         return 1
     report = await asyncio.to_thread(examine, house.site, house.data)
     say(f"\nAll points fresh {recovery:.1f} s after the last kill")

@@ -36,6 +36,7 @@ async def run_demo(plan: Plan) -> int:
     say(f"Opening {house.site.name.en} · {house.site.name.zh}")
     say(f"  {len(house.site.edges)} edges, {sum(1 for _ in house.site.devices())} devices; logs in")
     say(f"  {house.data / 'logs'}")
+    failures: list[BaseException] = []
     try:
         async with asyncio.TaskGroup() as group:
             try:
@@ -51,8 +52,9 @@ async def run_demo(plan: Plan) -> int:
             finally:
                 await supervisor.end_all()
     except* TimeoutError as failed:
-        for error in failed.exceptions:
-            say(f"FAILED: {error}. See {house.data / 'logs'}.")
+        failures += failed.exceptions
+    if failures:
+        say(f"FAILED: {failures[0]}. See {house.data / 'logs'}.")
         return 1
     report = await asyncio.to_thread(examine, house.site, house.data)
     say("\n" + report.text())

@@ -1,0 +1,26 @@
+"""`wenlan import`: a logger's export, taken as late facts through the same door as live data."""
+
+import argparse
+import sys
+
+from config.site import Site
+from edge.imports import import_csv
+from edge.journalfile import JournalError
+from edge.logger_csv import UnusableFileError
+from wenlan.process import now
+
+
+async def take(site: Site, options: argparse.Namespace) -> int:
+    """Import one file and say what became of it; 2 when it cannot be used."""
+    try:
+        result = await import_csv(
+            options.file, site, options.device, options.space, options.data, now, print
+        )
+    except (UnusableFileError, JournalError, OSError) as error:
+        print(f"wenlan import: {error}", file=sys.stderr)
+        return 2
+    print(
+        f"{result.rows} rows read; {result.values} values stored, {result.missing} missing,"
+        f" {len(result.refused)} lines refused."
+    )
+    return 0
