@@ -159,6 +159,12 @@ def lanes(site: Site) -> tuple[list[Lane], list[Lane]]:
             if path is None:
                 continue
             device, point = path.split("/")
-            if models[device] == "adam-6051" and point.startswith("channel_"):
-                found.append(Lane(gate.id, device, int(point.removeprefix("channel_"))))
+            if models[device] != "adam-6051":
+                continue
+            channel = point.removeprefix("channel_")
+            if not channel.isdecimal() or int(channel) >= CHANNELS:
+                raise SimulatorError(
+                    f"gate {gate.id}: {device} has channels 0 to {CHANNELS - 1}, no {point}"
+                )
+            found.append(Lane(gate.id, device, int(channel)))
     return entries, exits

@@ -39,7 +39,8 @@ _BUILDS = {
 _COMFORT = conditioner.Rating(
     coil=9.0, air_flow=5.0, heater=60_000.0, humidifier=8.0 / 3600, humidity_band=8.0
 )
-_COMFORT_SETPOINTS = conditioner.Setpoints(22.5, 50.0)
+_UNSEEN = conditioner.Rating()
+"""The plant of a vault for which the site names no air conditioner."""
 
 
 @dataclass(slots=True)
@@ -49,8 +50,11 @@ class _Indoor:
     space: Space
     build: Build
     room: Room
+    rating: conditioner.Rating
+    wanted: conditioner.Setpoints
+    own: conditioner.Conditioner | None
+    """Plant that no device speaks for; None where the site's air conditioners serve the room."""
     units: list[Liebert]
-    comfort: conditioner.Conditioner | None
     staff_until: float = 0.0
     door_until: float = 0.0
 
@@ -85,7 +89,7 @@ class World:
         indoor = self._rooms.get(space or "")
         if indoor is not None:
             indoor.units.append(unit)
-            indoor.comfort = None
+            indoor.own = None
 
     def step(self, seconds: float) -> None:
         """Let some seconds of the world pass for weather, rooms and plant."""
@@ -109,9 +113,9 @@ class World:
     def _step(self, indoor: _Indoor, neighbour: Air, seconds: float) -> None:
         returned = indoor.room.air
         plants = [unit.run(seconds) for unit in indoor.units]
-        if indoor.comfort is not None:
-            indoor.comfort, plant = conditioner.step(
-                _COMFORT, indoor.comfort, _COMFORT_SETPOINTS, returned, seconds
+        if indoor.own is not None:
+            indoor.own, plant = conditioner.step(
+                indoor.rating, indoor.own, indoor.wanted, returned, seconds
             )
             plants.append(plant)
         plant = Plant(sum(one.heat for one in plants), sum(one.water for one in plants))
@@ -144,6 +148,13 @@ def _indoor(space: Space) -> _Indoor:
     middle = 52.0
     if humid is not None and humid.low is not None and humid.high is not None:
         middle = (humid.low + humid.high) / 2
-    start = air(19.0, middle) if kept else air(22.5, 50.0)
-    comfort = None if kept else conditioner.Conditioner(supply=22.5)
-    return _Indoor(space, _BUILDS[space.kind], vault.still(start), [], comfort)
+    wanted = conditioner.Setpoints(19.0, middle) if kept else conditioner.Setpoints(22.5, 50.0)
+    return _Indoor(
+        space,
+        _BUILDS[space.kind],
+        vault.still(air(wanted.temperature, wanted.humidity)),
+        _UNSEEN if kept else _COMFORT,
+        wanted,
+        conditioner.Conditioner(supply=wanted.temperature),
+        [],
+    )

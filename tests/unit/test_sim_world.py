@@ -11,6 +11,7 @@ from config.loader import load_site
 from config.site import Site
 from simulators.bench import lanes
 from simulators.devices.liebert_pac import Liebert
+from simulators.errors import SimulatorError
 from simulators.people import People
 from simulators.world import World
 
@@ -66,10 +67,25 @@ def test_people_warm_the_hall() -> None:
     full.people.inside = 150
     # One hour in which the hall's own plant has not yet caught up.
     for world in (empty, full):
-        world._rooms["reading-hall"].comfort = None
+        world._rooms["reading-hall"].own = None
         world.step(3600)
     assert full.air("reading-hall")().temperature > empty.air("reading-hall")().temperature + 0.3
     assert full.air("reading-hall")().water > empty.air("reading-hall")().water
+
+
+def test_a_vault_without_a_device_for_its_plant_is_kept_all_the_same() -> None:
+    site = load_site(EXAMPLE, {}).site
+    people = People([], [], Random(1))
+    world = World(site, datetime(2026, 7, 12, 10, tzinfo=ZONE), 1, people)
+    world.step(48 * 3600)
+    assert 18 < world.air("vault-1")().temperature < 20
+
+
+def test_a_gate_needs_a_channel_that_its_counter_has() -> None:
+    site = load_site(EXAMPLE, {}).site
+    gate = site.gates[0].model_copy(update={"entries": "counter-gates/channel_14"})
+    with pytest.raises(SimulatorError, match=r"gate-south: counter-gates has channels 0 to 13"):
+        lanes(site.model_copy(update={"gates": (gate,)}))
 
 
 def test_long_steps_and_short_ones_tell_the_same_story() -> None:
