@@ -26,7 +26,7 @@ def house(tmp_path: Path) -> Iterator[House]:
 def committed(outcome: Outcome) -> list[tuple[int, int]]:
     (_, edge, payload) = outcome.acks[0]
     assert edge == "stacks"
-    return [tuple(one) for one in acks.decode(payload).committed]
+    return list(acks.decode(payload).committed)
 
 
 def test_a_batch_is_stored_and_acknowledged_with_all_ranges(house: House) -> None:

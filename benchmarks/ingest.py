@@ -1,0 +1,192 @@
+"""How many readings per second one core commits, against the bare database.
+
+Through the gateway's own writer (decoding, engines, visits, ledgers, one transaction, acks), fed
+with batches of 500 readings of 200 points, half temperature and half humidity, all with limits.
+Beside it, round by round, a bare `executemany` of the same rows into the same table of an empty
+store with the same settings and transactions of the same size. The median of the ratios counts.
+
+    python benchmarks/ingest.py
+"""
+
+import logging
+import sqlite3
+import statistics
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import NamedTuple
+
+from config.site import Site
+from contracts.codec import encode, encode_batch
+from contracts.instants import SECOND
+from contracts.messages import Card, CardPoint
+from contracts.quantities import Quantity
+from contracts.records import Reading
+from contracts.topics import Address
+from gateway.envelope import Arrived
+from gateway.storage.store import MIGRATIONS, configure
+from gateway.writer import Writer
+
+AIM = 0.5
+FLOOR = 0.25
+DEVICES = 100
+BATCH = 500
+BATCHES_IN_TRANSACTION = 4
+TRANSACTIONS = 40
+ROUNDS = 7
+PERIOD = 2 * SECOND
+T0 = 1_760_000_000 * SECOND
+
+Row = tuple[int, int, int, int, float, int, int]
+
+
+class Figure(NamedTuple):
+    """One round: readings per second of processor and disk time."""
+
+    ours: float
+    bare: float
+
+
+def site() -> Site:
+    """Describe a store with a hundred probes under one limit each."""
+    name = {"en": "Store", "zh": "书库"}
+    limits = [
+        {"quantity": "air_temperature", "low": 16, "high": 22, "deadband": 0.3, "delay": "15min"},
+        {"quantity": "relative_humidity", "low": 45, "high": 60, "deadband": 1, "delay": "15min"},
+    ]
+    devices = [
+        {"id": f"probe-{n}", "model": "xy-md02", "unit": n + 1, "space": "store"}
+        for n in range(DEVICES)
+    ]
+    link = {"kind": "modbus-tcp", "id": "bus", "host": "127.0.0.1", "devices": devices}
+    return Site.model_validate(
+        {
+            "site": "bench",
+            "name": name,
+            "timezone": "Asia/Shanghai",
+            "broker": "mqtt://127.0.0.1:1",
+            "spaces": [{"id": "store", "kind": "store", "name": name, "limits": limits}],
+            "edges": [{"id": "edge", "links": [link]}],
+        }
+    )
+
+
+def cards() -> Iterator[Arrived]:
+    """Give every probe's card."""
+    points = (
+        CardPoint("temperature", Quantity.AIR_TEMPERATURE, "°C", PERIOD / SECOND),
+        CardPoint("humidity", Quantity.RELATIVE_HUMIDITY, "%RH", PERIOD / SECOND),
+    )
+    for n in range(DEVICES):
+        card = Card(f"probe-{n}", "edge", "xy-md02", "climate", "store", {}, points)
+        address = Address("bench", "edge", "card", card.device)
+        yield Arrived(address, encode(card), T0)
+
+
+def readings() -> Iterator[Reading]:
+    """Poll all probes for ever; values wander inside their band."""
+    tick = 0
+    while True:
+        tick += 1
+        for n in range(DEVICES):
+            at = T0 + tick * PERIOD + n * 1000
+            wander = (tick * 7 + n * 13) % 40 / 10
+            yield Reading(f"probe-{n}/temperature", at, round(17.0 + wander, 1))
+            yield Reading(f"probe-{n}/humidity", at, round(48.0 + 2 * wander, 1))
+
+
+class Ours:
+    """The gateway's writer."""
+
+    def __init__(self, folder: Path) -> None:
+        self.now = T0
+        self.writer = Writer(site(), folder / "ours.sqlite3", lambda: self.now)
+        self.writer.take(list(cards()))
+        tracks = self.writer.ingest().registry.tracks
+        self.points = {path: track.id for path, track in tracks.items()}
+
+    def commit(self, messages: list[Arrived]) -> float:
+        """Take one transaction's worth; give the seconds."""
+        self.now = messages[-1].received
+        begun = time.perf_counter()
+        self.writer.take(messages)
+        return time.perf_counter() - begun
+
+
+def bare_store(folder: Path) -> sqlite3.Connection:
+    """Make a store with the same schema and settings, and nothing in it."""
+    connection = sqlite3.connect(folder / "bare.sqlite3", isolation_level=None)
+    configure(connection)
+    connection.executescript(MIGRATIONS[0])
+    return connection
+
+
+def bare_commit(store: sqlite3.Connection, rows: list[Row]) -> float:
+    """Insert one transaction's rows; give the seconds."""
+    begun = time.perf_counter()
+    store.execute("BEGIN IMMEDIATE")
+    store.executemany("INSERT INTO reading VALUES (?, ?, ?, ?, ?, ?, ?)", rows)
+    store.execute("COMMIT")
+    return time.perf_counter() - begun
+
+
+def measure(folder: Path) -> list[Figure]:
+    """Run both side by side, transaction by transaction."""
+    ours = Ours(folder)
+    figures = []
+    source = readings()
+    seq = 1
+    size = BATCH * BATCHES_IN_TRANSACTION
+    with closing(bare_store(folder)) as bare:
+        for _ in range(ROUNDS):
+            taken = inserted = 0.0
+            for _ in range(TRANSACTIONS):
+                messages, rows = [], list[Row]()
+                for _ in range(BATCHES_IN_TRANSACTION):
+                    records = [next(source) for _ in range(BATCH)]
+                    received = records[-1].at + SECOND // 2
+                    payload = encode_batch("bench", seq, [encode(one) for one in records])
+                    address = Address("bench", "edge", "journal")
+                    messages.append(Arrived(address, payload, received))
+                    for one in records:
+                        assert one.value is not None
+                        point = ours.points[one.point]
+                        rows.append((point, one.at, 1, seq, one.value, 0, received))
+                        seq += 1
+                taken += ours.commit(messages)
+                inserted += bare_commit(bare, rows)
+            figures.append(Figure(size * TRANSACTIONS / taken, size * TRANSACTIONS / inserted))
+        check(ours, bare)
+    ours.writer.close()
+    return figures
+
+
+def check(ours: Ours, bare: sqlite3.Connection) -> None:
+    """Both stores must hold the same readings."""
+    query = "SELECT count(*), sum(seq), sum(value) FROM reading"
+    (mine,) = ours.writer.ingest().store.connection.execute(query)
+    (theirs,) = bare.execute(query)
+    if tuple(mine) != tuple(theirs):
+        raise AssertionError(f"the stores differ: {mine} against {theirs}")
+
+
+def main() -> int:
+    """Print the figures; the exit status is 1 below the floor."""
+    logging.disable(logging.WARNING)
+    with TemporaryDirectory(prefix="wenlan-bench-") as folder:
+        figures = measure(Path(folder))
+    ratio = statistics.median(one.ours / one.bare for one in figures)
+    ours = statistics.median(one.ours for one in figures)
+    bare = statistics.median(one.bare for one in figures)
+    print(
+        f"gateway ingest: {ours:,.0f} readings/s committed; bare executemany {bare:,.0f} rows/s;"
+        f" ratio {ratio:.2f} (median of {len(figures)} rounds; aim {AIM}, floor {FLOOR})"
+    )
+    return int(ratio < FLOOR)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
