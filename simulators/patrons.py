@@ -5,6 +5,7 @@ import logging
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import zip_longest
 from random import Random
 
 from simulators.activity import Activity
@@ -100,8 +101,10 @@ class Patrons:
         """Lay things down, wait for every book, and take everything away in one go."""
 
         def waiting() -> int:
-            open_loans = sum(barcode in self.collection.loans for barcode in unlent)
-            return sum(book.afi != wanted for book in books) + open_loans
+            return sum(
+                book.afi != wanted or barcode in self.collection.loans
+                for book, barcode in zip_longest(books, unlent)
+            )
 
         uids = {book.uid for book in books}
         self.holdings.in_hand.update(uids)
