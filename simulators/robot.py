@@ -12,6 +12,8 @@ from typing import Any
 import aiomqtt
 
 from config.broker import broker_address
+from config.links import Vda5050
+from config.site import Site
 from contracts.instants import SECOND, Instant, moment
 from simulators.robot_agenda import Agenda
 from simulators.robot_body import Body
@@ -233,6 +235,36 @@ class RobotSimulator:
             timeout=5.0,
             will=aiomqtt.Will(self._topic("connection"), will.encode(), qos=1, retain=True),
         )
+
+
+def site_robots(
+    site: Site, ledger: Callable[..., None], now: Callable[[], Instant], pace: float = 1.0
+) -> dict[str, RobotSimulator]:
+    """Make every robot of a site, by device id. Its dock is the station `dock`, else the first."""
+    stations = {one.id: (one.x, one.y) for one in site.fleet.stations}
+    if not stations:
+        return {}
+    dock = "dock" if "dock" in stations else next(iter(stations))
+    return {
+        robot.id: RobotSimulator(
+            RobotModel(
+                link.broker,
+                link.interface,
+                robot.manufacturer,
+                robot.serial,
+                stations,
+                dock,
+                site.fleet.map,
+                pace,
+            ),
+            ledger,
+            now,
+        )
+        for edge in site.edges
+        for link in edge.links
+        if isinstance(link, Vda5050)
+        for robot in link.devices
+    }
 
 
 _FACTSHEET: Mapping[str, Any] = {

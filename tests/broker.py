@@ -1,6 +1,5 @@
 """A real broker for scenarios: the NATS server on a free port, with a folder of its own."""
 
-import contextlib
 import socket
 import subprocess
 import time
@@ -51,11 +50,12 @@ class Broker:
             self._process = None
 
     def _accepts(self) -> bool:
-        with contextlib.suppress(OSError):
+        try:
             with socket.create_connection(("127.0.0.1", self.port), timeout=1) as wire:
                 wire.sendall(CONNECT)
                 return wire.recv(4) == ACCEPTED
-        return False
+        except OSError:
+            return False
 
     def __enter__(self) -> Self:
         self.start()
