@@ -9,7 +9,7 @@ from typing import NamedTuple, Protocol
 from config.links import Device, ModbusDevice
 from config.registers import RegisterMap, RegisterPoint, Table
 from contracts.instants import MINUTE, SECOND, Instant
-from contracts.quantities import Quality, judge
+from contracts.quantities import NATURES, Quality, judge
 from contracts.records import Reading
 from drivers.capabilities import Now, WriteLimits
 from drivers.errors import BadReplyError, DriverError, LinkDownError, RefusedError
@@ -47,6 +47,8 @@ class _Place(NamedTuple):
     begin: int
     end: int
     decode: Decoder
+    low: float
+    high: float
 
 
 class _Read(NamedTuple):
@@ -54,6 +56,7 @@ class _Read(NamedTuple):
 
     block: Block
     places: tuple[_Place, ...]
+    names: frozenset[str]
 
 
 @dataclass(slots=True)
@@ -169,7 +172,7 @@ class RegisterDevice:
             answering = [point for point in wanted if point.name not in self._silent]
             silent = [point for point in wanted if point.name in self._silent]
             blocks = self._plan(answering) + self._plan(silent)
-            reads = tuple(_Read(block, self._places(block)) for block in blocks)
+            reads = tuple(map(self._prepared, blocks))
             if len(self._plans) >= MOST_PLANS:
                 self._plans.clear()
             self._plans[key] = reads
@@ -178,21 +181,23 @@ class RegisterDevice:
     def _plan(self, points: Sequence[RegisterPoint]) -> tuple[Block, ...]:
         return plan(points, self._map, self._refused)
 
-    def _places(self, block: Block) -> tuple[_Place, ...]:
-        return tuple(
+    def _prepared(self, block: Block) -> _Read:
+        places = tuple(
             _Place(
                 point,
                 f"{self.device}/{point.name}",
                 point.register_ - block.first,
                 point.last + 1 - block.first,
                 self._decoders[point.name],
+                *NATURES[point.quantity].plausible,
             )
             for point in block.points
         )
+        return _Read(block, places, frozenset(point.name for point in block.points))
 
     async def _gather(self, read: _Read, harvest: _Harvest) -> None:
         """Read a block; when the device refuses it, read around what it refuses."""
-        block, places = read
+        block, places, names = read
         try:
             words = await self._link.read(self._unit, block.table, block.first, block.size)
         except (RefusedError, DeviceFailureError) as error:
@@ -205,18 +210,21 @@ class RegisterDevice:
             else:
                 harvest.failed[block.points[0].name] = error
             return
-        at = self._now()
-        for point, path, begin, end, decode in places:
+        at, readings = self._now(), harvest.readings
+        for point, path, begin, end, decode, low, high in places:
             value = decode(words[begin:end])
-            harvest.readings.append(Reading(path, at, value, judge(point.quantity, value)))
-            harvest.done.add(point.name)
+            if value is not None and low <= value <= high:
+                readings.append(Reading(path, at, value))
+            else:
+                readings.append(Reading(path, at, value, judge(point.quantity, value)))
+        harvest.done.update(names)
 
     async def _gather_parts(self, block: Block, harvest: _Harvest) -> bool:
         """Read the points of a block in smaller blocks; say whether all are there."""
         middle = len(block.points) // 2
         troubles = len(harvest.refused) + len(harvest.failed)
         for part in self._plan(block.points[:middle]) + self._plan(block.points[middle:]):
-            await self._gather(_Read(part, self._places(part)), harvest)
+            await self._gather(self._prepared(part), harvest)
         return len(harvest.refused) + len(harvest.failed) == troubles
 
     def _ask_for_less(self, block: Block) -> None:
@@ -236,7 +244,7 @@ class RegisterDevice:
 
     def _suspect(self, read: _Read, error: DriverError, harvest: _Harvest) -> None:
         """Remember which points had no answer, when others of the device had one."""
-        self._silent = frozenset(point.name for point in read.block.points) - harvest.done
+        self._silent = read.names - harvest.done
         self._plans.clear()
         if harvest.readings and not self._silent <= self._named:
             names = ", ".join(sorted(self._silent))

@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache, partial
 
 from pymodbus.client import AsyncModbusTcpClient
 from pymodbus.exceptions import ModbusException
@@ -73,8 +74,7 @@ class ModbusTcpLink:
 
         A server may close a connection that was idle: then the read is sent once more on a new one.
         """
-        request = read_request(unit, table, address, count)
-        ask = _reader(request, table, count)
+        request, ask = _reading(unit, table, address, count)
         failures = self._failures
         async with self._lock:
             self._spare(failures)
@@ -108,24 +108,24 @@ class ModbusTcpLink:
             raise NotSentError(f"{self.where}: not to be reached")
 
     async def _exchange(self, request: Request, ask: _Ask) -> ModbusPDU:
-        sent = False
+        if self._pause:
+            await self._keep_pause()
         try:
-            if self._pause:
-                await self._keep_pause()
-            async with asyncio.timeout(self._timeout):
-                wire = self._wire or await self._connect()
-                self._asked, sent = request, True
-                reply = await ask(wire.client)
-        except TimeoutError as error:
+            wire = self._wire
+            if wire is None:
+                async with asyncio.timeout(self._timeout):
+                    wire = await self._connect()
+                    reply = await self._ask(wire, request, ask)
+            else:
+                reply = await self._ask(wire, request, ask)
+        except (TimeoutError, ModbusException) as error:
+            # Every byte that came has been examined: what pymodbus misses can only be the reply.
             self._drop()
-            if not sent:
+            if self._asked is None:
                 raise self._unreachable() from error
             raise LinkDownError(
                 f"{self.where}: {request}: no answer in {self._timeout:g} s"
             ) from error
-        except ModbusException as error:
-            self._drop()
-            raise BadReplyError(f"{self.where}: {request}: {error}") from error
         except BaseException:
             # Also on cancellation: a late answer must not meet the next request.
             self._drop()
@@ -134,9 +134,14 @@ class ModbusTcpLink:
             self._asked = None
             if self._pause:
                 self._quiet_from = asyncio.get_running_loop().time()
-        wire.fresh = False
         if reply.isError():
             raise refusal(self.where, request, reply.exception_code)
+        return reply
+
+    async def _ask(self, wire: _Wire, request: Request, ask: _Ask) -> ModbusPDU:
+        self._asked = request
+        reply = await ask(wire.client)
+        wire.fresh = False
         return reply
 
     async def _keep_pause(self) -> None:
@@ -149,7 +154,7 @@ class ModbusTcpLink:
             self._config.host,
             port=self._config.port,
             name=self._config.id,
-            timeout=2 * self._timeout,
+            timeout=self._timeout,
             retries=0,
             reconnect_delay=0,
             trace_packet=self._check,
@@ -212,17 +217,19 @@ class ModbusTcpLink:
             transport.abort()
 
 
-def _reader(request: Request, table: Table, count: int) -> _Ask:
-    match table:
-        case Table.COILS:
-            read = AsyncModbusTcpClient.read_coils
-        case Table.DISCRETE_INPUTS:
-            read = AsyncModbusTcpClient.read_discrete_inputs
-        case Table.HOLDING:
-            read = AsyncModbusTcpClient.read_holding_registers
-        case Table.INPUT:
-            read = AsyncModbusTcpClient.read_input_registers
-    return lambda client: read(client, request.address, count=count, device_id=request.unit)
+_READS = {
+    Table.COILS: AsyncModbusTcpClient.read_coils,
+    Table.DISCRETE_INPUTS: AsyncModbusTcpClient.read_discrete_inputs,
+    Table.HOLDING: AsyncModbusTcpClient.read_holding_registers,
+    Table.INPUT: AsyncModbusTcpClient.read_input_registers,
+}
+
+
+@lru_cache(maxsize=4096)
+def _reading(unit: int, table: Table, address: int, count: int) -> tuple[Request, _Ask]:
+    request = read_request(unit, table, address, count)
+    ask = partial(_READS[table], address=address, count=count, device_id=unit)
+    return request, ask
 
 
 def _writer(request: Request, words: Sequence[int]) -> _Ask:

@@ -5,6 +5,7 @@ import struct
 from collections.abc import Callable, Sequence
 from decimal import Decimal
 from fractions import Fraction
+from operator import itemgetter
 from typing import TypeAlias
 
 from config.registers import RANGES, ByteOrder, RegisterPoint, WordType
@@ -65,30 +66,43 @@ def _bits(value: float) -> int | None:
 
 def decoder(point: RegisterPoint) -> Decoder:
     """Make the function that decodes a point; all arithmetic on its scale is done here."""
-    order, unavailable = point.order, frozenset(point.unavailable)
-    scale = Fraction(str(point.scale))
+    joined = _joiner(point)
+    unavailable = frozenset(point.unavailable)
     if point.type is WordType.FLOAT32:
         factor = Decimal(str(point.scale))
 
         def real(words: Sequence[int]) -> float | None:
-            raw = unsigned(words, order)
+            raw = joined(words)
             if raw in unavailable:
                 return None
             value = shortest(raw)
             return None if value is None else float(value * factor)
 
         return real
+    scale = Fraction(str(point.scale))
     numerator, denominator = scale.numerator, scale.denominator
     sign = _SIGN.get(point.type, 0)
 
     def whole(words: Sequence[int]) -> float | None:
-        raw = unsigned(words, order)
+        raw = joined(words)
         if raw in unavailable:
             return None
         # The quotient of two integers is correctly rounded: the float nearest to the decimal.
         return ((raw ^ sign) - sign) * numerator / denominator
 
     return whole
+
+
+def _joiner(point: RegisterPoint) -> Callable[[Sequence[int]], int]:
+    if point.words == 1:
+        return itemgetter(0)
+    match point.order:
+        case ByteOrder.ABCD:
+            return lambda words: words[0] << 16 | words[1]
+        case ByteOrder.CDAB:
+            return lambda words: words[1] << 16 | words[0]
+        case order:
+            return lambda words: unsigned(words, order)
 
 
 def decode(point: RegisterPoint, words: Sequence[int]) -> float | None:
