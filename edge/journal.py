@@ -177,19 +177,24 @@ class Journal:
                 return
             at = self._now()
             try:
-                last, thinned = await self._in_thread(
-                    lambda: self._file.append(rows, notes, self._budget.largest, at)
+                done, load = await self._in_thread(
+                    lambda: (
+                        self._file.append(rows, notes, self._budget.largest, at),
+                        self._file.load(),
+                    )
                 )
-                await self._measure()
             except JournalError as error:
                 self._failure = error
                 self._something.set()
                 raise
+        self._weigh(*load)
         for teller in self._tellers:
-            teller(last, thinned)
+            teller(done.last, done.thinned)
 
     async def _measure(self) -> None:
-        used, oldest = await self._in_thread(lambda: (self._file.used(), self._file.oldest()))
+        self._weigh(*await self._in_thread(self._file.load))
+
+    def _weigh(self, used: int, oldest: Instant | None) -> None:
         fill = used / self._budget.largest
         if oldest is not None and self._budget.keep:
             fill = max(fill, (self._now() - oldest) / self._budget.keep)

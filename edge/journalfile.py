@@ -136,10 +136,13 @@ class JournalFile:
         free = self._db.execute("PRAGMA freelist_count").fetchone()[0]
         return int(pages - free) * int(self._db.execute("PRAGMA page_size").fetchone()[0])
 
-    def oldest(self) -> Instant | None:
-        """Say when the oldest record that is still kept became true."""
-        found = self._db.execute("SELECT at FROM record ORDER BY seq LIMIT 1").fetchone()
-        return int(found[0]) if found else None
+    def load(self) -> tuple[int, Instant | None]:
+        """Give the bytes in use, and when the oldest record that is kept became true."""
+        try:
+            found = self._db.execute("SELECT at FROM record ORDER BY seq LIMIT 1").fetchone()
+            return self.used(), int(found[0]) if found else None
+        except sqlite3.Error as error:
+            raise self._fatal(error) from error
 
     def close(self) -> None:
         """Close the file and let go of its lock."""

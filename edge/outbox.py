@@ -67,7 +67,8 @@ class Outbox:
         self.last = last
         """The newest number on disk."""
         self.flights: dict[int, Flight] = {}
-        self._connected = False
+        self.online = False
+        """Whether anything may be sent."""
         self._horizon = last + 1
         self._patience = PATIENCE
         self._stalled = False
@@ -114,7 +115,7 @@ class Outbox:
 
     def connected(self, now: float) -> None:
         """Begin anew: nothing is in flight, and everything on disk so far is backlog."""
-        self._connected = True
+        self.online = True
         self.flights.clear()
         self._horizon = self.last + 1
         self._patience = PATIENCE
@@ -123,13 +124,13 @@ class Outbox:
 
     def disconnected(self) -> None:
         """Send nothing until connected again."""
-        self._connected = False
+        self.online = False
         self.flights.clear()
 
     def pick(self, now: float) -> Pick | None:
         """Say what to send now; None: nothing, until `wake_at` or until something happens."""
         self._give_up_waiting(now)
-        if not self._connected:
+        if not self.online:
             return None
         return self._pick_live() or self._pick_backlog(now)
 
@@ -145,7 +146,7 @@ class Outbox:
 
     def wake_at(self) -> float | None:
         """Say when `pick` may have an answer that it has not now, if nothing else happens."""
-        if not self._connected:
+        if not self.online:
             return None
         moments = [flight.deadline for flight in self.flights.values()]
         if self._may_send_backlog() and self._first_free(1, self._horizon - 1):

@@ -48,6 +48,11 @@ class Uplink:
         """The lowest number that is unacknowledged."""
         return self._outbox.oldest
 
+    @property
+    def online(self) -> bool:
+        """Whether batches can go out."""
+        return self._outbox.online
+
     def connected(self) -> None:
         """Begin to send."""
         self._outbox.connected(self._clock())

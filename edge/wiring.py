@@ -1,9 +1,9 @@
 """Puts one edge together and runs it: links, drivers, journal, uplink, commands, kiosks, robots."""
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -31,6 +31,9 @@ from edge.kiosk.selfcheck import SelfCheck
 from edge.uplink import Uplink
 
 log = logging.getLogger(__name__)
+
+FAREWELL = 3.0
+"""Seconds that handing over the last records may take."""
 
 
 class Closable(Protocol):
@@ -89,7 +92,7 @@ def kiosk_card(kiosk: Kiosk, edge: str) -> Card:
     return Card(kiosk.id, edge, "Self-check", "kiosk", kiosk.space, names)
 
 
-@asynccontextmanager
+@contextlib.asynccontextmanager
 async def closing_links(links: Sequence[Closable]) -> AsyncIterator[None]:
     """Close every link at the end."""
     try:
@@ -151,22 +154,49 @@ async def _work(
     uplink = Uplink(journal, topics.journal, broker.publish)
     who = Who(edge.id, program_version(), topics, parts.cards)
     conversation = Conversation(who, journal, uplink, commands, broker.publish, now)
-    async with asyncio.TaskGroup() as group:
-        group.create_task(journal.run(), name="journal")
-        group.create_task(uplink.run(), name="uplink")
-        group.create_task(uplink.prune(), name="prune")
-        group.create_task(broker.run(conversation), name="broker")
-        group.create_task(conversation.stay_present(), name="presence")
-        group.create_task(commands.run(), name="leases")
-        for device in commands.devices:
-            group.create_task(commands.serve(device), name=f"commands {device}")
-        for device, driver in parts.drivers.items():
-            if isinstance(driver, Pollable):
-                group.create_task(keep_polling(driver, journal, now), name=f"poll {device}")
-        for device, dispatcher in dispatchers.items():
-            group.create_task(dispatcher.run(), name=f"fleet {device}")
-        for kiosk, selfcheck in kiosks.items():
-            group.create_task(selfcheck.run(), name=f"kiosk {kiosk}")
+    # Two groups, because those who carry must outlive those who measure: what was measured last
+    # should reach the gateway before the edge says goodbye.
+    async with asyncio.TaskGroup() as carriers:
+        tasks = [
+            carriers.create_task(journal.run(), name="journal"),
+            carriers.create_task(uplink.run(), name="uplink"),
+            carriers.create_task(uplink.prune(), name="prune"),
+            carriers.create_task(broker.run(conversation), name="broker"),
+            carriers.create_task(conversation.stay_present(), name="presence"),
+        ]
+        try:
+            async with asyncio.TaskGroup() as group:
+                _drive(group, parts, journal, commands, now)
+                for device, dispatcher in dispatchers.items():
+                    group.create_task(dispatcher.run(), name=f"fleet {device}")
+                for kiosk, selfcheck in kiosks.items():
+                    group.create_task(selfcheck.run(), name=f"kiosk {kiosk}")
+        except asyncio.CancelledError:
+            await _hand_over(journal, uplink)
+            raise
+        finally:
+            for task in tasks:
+                task.cancel()
+
+
+def _drive(
+    group: asyncio.TaskGroup, parts: Parts, journal: Journal, commands: Commands, now: Now
+) -> None:
+    group.create_task(commands.run(), name="leases")
+    for device in commands.devices:
+        group.create_task(commands.serve(device), name=f"commands {device}")
+    for device, driver in parts.drivers.items():
+        if isinstance(driver, Pollable):
+            group.create_task(keep_polling(driver, journal, now), name=f"poll {device}")
+
+
+async def _hand_over(journal: Journal, uplink: Uplink) -> None:
+    """Give the gateway a moment to take the last records; the journal keeps what it does not."""
+    await journal.flush()
+    if uplink.online:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(FAREWELL):
+                await uplink.drained()
 
 
 def _targets(parts: Parts, dispatchers: dict[str, Dispatcher]) -> Targets:

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from acker import Gateway, Nats, clock, ended, free_port, site_at, until
 
 from config.site import Site
 from contracts.codec import encode
@@ -20,6 +19,7 @@ from contracts.topics import of_edge
 from edge.journalfile import JournalError
 from edge.journalopen import open_file
 from edge.wiring import run_edge
+from tests.scenario.acker import Gateway, Nats, clock, ended, free_port, site_at, until
 
 Play = Callable[..., Any]
 
@@ -47,6 +47,9 @@ def test_an_edge_lives_and_leaves_in_order(tmp_path: Path, play: Play) -> None:
             )
             await ended(running)
             await until(lambda: not gateway.states[-1].online)
+            # What was journalled last had arrived before the goodbye.
+            assert gateway.states[-1].oldest == gateway.states[-1].next
+            assert len(gateway.rows) == gateway.states[-1].next - 1
         assert "probe" in gateway.cards
         changes = [one for one in gateway.rows.values() if isinstance(one, DeviceChanged)]
         assert [(one.device, one.available) for one in changes] == [("probe", False)]
