@@ -26,7 +26,7 @@ KEEP_ALIVE = 15
 """Seconds (VDA5050_EN.md 6.14 recommends 15)."""
 TIMEOUT = 5.0
 FIRST_PAUSE = 0.5
-LONGEST_PAUSE = 30.0
+LONGEST_PAUSE = 10.0
 MAILBOX = 500
 """Messages of one robot that wait to be read; beyond, the oldest goes: a newer state says more."""
 REFUSAL = 0x80
