@@ -1,5 +1,6 @@
 """What every device model must pass; a new file of the catalogue is found by itself."""
 
+import json
 import re
 from collections import Counter
 from pathlib import Path
@@ -8,15 +9,17 @@ from typing import Any
 import pytest
 
 from config.links import Device, Link, ModbusDevice
-from config.registers import LARGEST_BLOCK, RegisterMap
+from config.registers import LARGEST_BLOCK, RegisterMap, Table, WordType
 from contracts.codec import cards, encode
 from contracts.quantities import NATURES
 from drivers import registry
 from drivers.capabilities import Circulation, Pollable, TagReader, Vehicle, Writable
+from drivers.protocols.modbus import READS
 from drivers.protocols.modbus_plan import plan
 from drivers.protocols.modbus_values import decode
 from drivers.protocols.modbus_values import encode as encode_value
 from drivers.spec import DriverSpec
+from tests.conftest import data_folder
 
 ROOT = Path(__file__).resolve().parents[2]
 MODELS = sorted(registry.catalogue())
@@ -219,3 +222,15 @@ def test_the_air_conditioner_lies_where_its_manual_says() -> None:
         write = points[name].write
         assert write is not None
         assert write.register_ == reference - 40001
+
+
+def test_the_probe_is_none_of_its_look_alikes() -> None:
+    """Three transmitters that look the same: the facts were gathered by others."""
+    text = (data_folder("modbus") / "register_maps.json").read_text(encoding="utf-8")
+    facts = next(d for d in json.loads(text)["devices"] if d["model"].startswith("XY-MD02"))["read"]
+    assert facts["fc"] == READS[Table.INPUT]
+    for point in map_of("xy-md02").points:
+        fact = facts[point.name]
+        assert (point.table, point.register_) == (Table.INPUT, fact["addr"])
+        assert point.scale == fact["scale"]
+        assert (point.type is WordType.INT16) == fact.get("signed", False)
