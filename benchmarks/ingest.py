@@ -19,20 +19,15 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
-from config.site import Site
-from contracts.codec import encode, encode_batch
+from benchmarks._probes import DEVICES, batch, cards, site
 from contracts.instants import SECOND
-from contracts.messages import Card, CardPoint
-from contracts.quantities import Quantity
 from contracts.records import Reading
-from contracts.topics import Address
 from gateway.envelope import Arrived
 from gateway.storage.store import MIGRATIONS, configure
 from gateway.writer import Writer
 
 AIM = 0.5
 FLOOR = 0.25
-DEVICES = 100
 BATCH = 500
 BATCHES_IN_TRANSACTION = 4
 TRANSACTIONS = 40
@@ -48,42 +43,6 @@ class Figure(NamedTuple):
 
     ours: float
     bare: float
-
-
-def site() -> Site:
-    """Describe a store with a hundred probes under one limit each."""
-    name = {"en": "Store", "zh": "书库"}
-    limits = [
-        {"quantity": "air_temperature", "low": 16, "high": 22, "deadband": 0.3, "delay": "15min"},
-        {"quantity": "relative_humidity", "low": 45, "high": 60, "deadband": 1, "delay": "15min"},
-    ]
-    devices = [
-        {"id": f"probe-{n}", "model": "xy-md02", "unit": n + 1, "space": "store"}
-        for n in range(DEVICES)
-    ]
-    link = {"kind": "modbus-tcp", "id": "bus", "host": "127.0.0.1", "devices": devices}
-    return Site.model_validate(
-        {
-            "site": "bench",
-            "name": name,
-            "timezone": "Asia/Shanghai",
-            "broker": "mqtt://127.0.0.1:1",
-            "spaces": [{"id": "store", "kind": "store", "name": name, "limits": limits}],
-            "edges": [{"id": "edge", "links": [link]}],
-        }
-    )
-
-
-def cards() -> Iterator[Arrived]:
-    """Give every probe's card."""
-    points = (
-        CardPoint("temperature", Quantity.AIR_TEMPERATURE, "°C", PERIOD / SECOND),
-        CardPoint("humidity", Quantity.RELATIVE_HUMIDITY, "%RH", PERIOD / SECOND),
-    )
-    for n in range(DEVICES):
-        card = Card(f"probe-{n}", "edge", "xy-md02", "climate", "store", {}, points)
-        address = Address("bench", "edge", "card", card.device)
-        yield Arrived(address, encode(card), T0)
 
 
 def readings() -> Iterator[Reading]:
@@ -103,8 +62,8 @@ class Ours:
 
     def __init__(self, folder: Path) -> None:
         self.now = T0
-        self.writer = Writer(site(), folder / "ours.sqlite3", lambda: self.now)
-        self.writer.take(list(cards()))
+        self.writer = Writer(site("15min"), folder / "ours.sqlite3", lambda: self.now)
+        self.writer.take(list(cards(PERIOD / SECOND, T0)))
         tracks = self.writer.ingest().registry.tracks
         self.points = {path: track.id for path, track in tracks.items()}
 
@@ -148,9 +107,7 @@ def measure(folder: Path) -> list[Figure]:
                 for _ in range(BATCHES_IN_TRANSACTION):
                     records = [next(source) for _ in range(BATCH)]
                     received = records[-1].at + SECOND // 2
-                    payload = encode_batch("bench", seq, [encode(one) for one in records])
-                    address = Address("bench", "edge", "journal")
-                    messages.append(Arrived(address, payload, received))
+                    messages.append(batch(seq, records, received))
                     for one in records:
                         assert one.value is not None
                         point = ours.points[one.point]

@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from gateway_story import House, reading
 
 from contracts.codec import acks
 from contracts.instants import SECOND
@@ -13,6 +12,7 @@ from contracts.records import EdgeStarted, JournalThinned
 from contracts.topics import Address
 from gateway.envelope import Arrived
 from gateway.ingest import Outcome
+from tests.unit.gateway_story import House, reading
 
 
 @pytest.fixture
