@@ -1,5 +1,6 @@
 """What the library system answers, told as dialogues."""
 
+import re
 from datetime import datetime
 from random import Random
 from zoneinfo import ZoneInfo
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 from simulators.collection import Collection, Item, Patron, found_library
 from simulators.sip2_dialogue import Counter, Dialogue, HangUpError
 from simulators.sip2_messages import checksum, seal
+from tests.conftest import data_folder
 
 NOON = datetime(2026, 11, 21, 12, 0, 0, tzinfo=ZoneInfo("Asia/Shanghai"))
 DATE = "20261121    120000"
@@ -230,3 +232,51 @@ def test_the_library_is_the_same_every_morning_and_has_all_kinds() -> None:
     assert any(patron.blocked for patron in first.patrons.values())
     assert all(first.items[item].home != "reference" for item in first.loans)
     assert all(len(item) <= 16 and item.isdecimal() for item in first.items)
+
+
+TRANSCRIPT = (
+    ("9300CNscclient|COclientpwd|CPkiosk1|AY0AZF134", r"941AY0AZFDFD"),
+    ("9900302.00AY1AZFCA5", r"98YYYYNY\d{6}20261121    1200002\.00AOUWOLS\|.*BX[YN]{16}\|AY1AZ"),
+    (
+        "6300120261121    120000  Y       AOUWOLS|AAdjfiander|AC|AD6789|BP1|BQ5|AY3AZEC46",
+        r"64 {14}00120261121    120000(0{4}){6}AOUWOLS\|AAdjfiander\|AEDavid J\. Fiander\|"
+        r".*BLY\|CQY\|AY3AZ",
+    ),
+    (
+        "11YN20261121    12000020261121    120000AOUWOLS|AAdjfiander|AB1565921879|AC|AD6789|BON|"
+        "BIN|AY5AZE73B",
+        r"121NNY20261121    120000AOUWOLS\|AAdjfiander\|AB1565921879\|"
+        r"AJPerl 5 desktop reference\|AH2026-12-19\|CK001\|AY5AZ",
+    ),
+    (
+        "09N20261121    12000020261121    120000APkiosk1|AOUWOLS|AB1565921879|AC|BIN|AY9AZEC09",
+        r"101YNN20261121    120000AOUWOLS\|AB1565921879\|AQopen\|AJPerl 5 desktop reference\|"
+        r"AAdjfiander\|CK001\|AY9AZ",
+    ),
+)
+"""What a client said to the example library of Evergreen's SIPServer, and what ours answers."""
+
+
+def test_a_transcript_with_another_library_system_goes_as_well_with_ours() -> None:
+    collection = Collection(
+        {"1565921879": Item("1565921879", "Perl 5 desktop reference", "open")},
+        {"djfiander": Patron("djfiander", "David J. Fiander", "6789")},
+    )
+    dialogue = Dialogue(Counter(collection, "UWOLS", "scclient", "clientpwd"))
+    for request, expected in TRANSCRIPT:
+        answer = dialogue.answer(request.encode(), NOON)
+        assert answer is not None
+        assert re.match(expected, answer.decode()), answer
+        assert checksum(answer[:-4]) == answer[-4:].decode()
+
+
+def test_lines_typed_by_hand_are_answered_or_asked_for_again() -> None:
+    lines = (data_folder("sip2") / "sipserver_requests.txt").read_bytes().splitlines()
+    dialogue = Dialogue(Counter(small(), "UWOLS"))
+    answers = [(line[:2], dialogue.answer(line, NOON)) for line in lines if line]
+    silent = {code for code, answer in answers if answer is None}
+    assert silent <= {b"97", b"01", b"15", b"25", b"65", b"29"}
+    again = {code for code, answer in answers if answer is not None and answer[:2] == b"96"}
+    # Blank no-block dates, and required fields left out: a strict library system says so.
+    assert again <= {b"11", b"29", b"17", b"23"}
+    assert any(answer and answer[:2] == b"24" for _, answer in answers)
