@@ -63,6 +63,7 @@ class Patrons:
 
     async def _visit(self) -> None:
         self.visits += 1
+        self._staff_put_right()
         # The first two borrow, so that even a short run sees loans; then the third brings back.
         if self.visits > 2 and (self.visits == 3 or self.random.random() < RETURNING):
             await self._bring_back()
@@ -121,6 +122,12 @@ class Patrons:
             log.info("%s: a reader gives up, %d of %d undone", self.kiosk, left, len(books))
         self.pad.clear()
         self.holdings.in_hand.difference_update(uids)
+
+    def _staff_put_right(self) -> None:
+        """Secure what came back but could not be marked at the kiosk, as staff do at their desk."""
+        for barcode, book in self.holdings.books.items():
+            if barcode not in self.collection.loans and book.uid not in self.holdings.in_hand:
+                book.afi = self.secured
 
     def _free(self, home: str) -> list[str]:
         return [

@@ -61,6 +61,7 @@ class StacksRequests:
             "device": self.robot,
             "action": "deliver",
             "arguments": {"item": item, "origin": self.origin, "destination": self.destination},
+            "who": "library-system",
         }
         complained = False
         while True:
