@@ -207,7 +207,7 @@ class Ingest:
         self, track: Track, at: Instant, value: float, received: Instant, came: Arrival
     ) -> None:
         """Tell the engines of a good value."""
-        was_live = track.live and at - track.good <= track.rules.window
+        unbroken = not track.period or at - track.good <= track.rules.window
         if track.turnstiles:
             self._counted.append((track, at, value))
         if at > track.good:
@@ -218,7 +218,7 @@ class Ingest:
         track.live, track.good = step(state, Value(at, received), track.rules).state
         if came is Arrival.LIVE and track.limit is not None:
             before = track.climate
-            fact = Sample(at, value, was_live or not track.period)
+            fact = Sample(at, value, unbroken)
             track.climate, effects, _ = climate.step(before, fact, track.limit)
             if effects:
                 self.book.carry_out(effects, received)
