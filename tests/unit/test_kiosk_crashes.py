@@ -158,3 +158,36 @@ def test_what_a_card_laid_down_is_never_taken_back_by_a_restart() -> None:
         assert world.run(until=world.second() + 12)
         if had_card:
             assert not any(step.startswith("checkin") for step in world.diary.steps())
+
+
+def test_a_granted_loan_whose_book_was_taken_away_stands_and_calls_staff() -> None:
+    granted = 0
+    for step in range(1, steps_of(borrow_two) + 1):
+        world = World()
+        world.fuse.left = step
+        borrow_two(world)
+        if world.run(until=10) or world.diary.steps()[-1:] != ["checkout granted"]:
+            continue
+        granted += 1
+        world.fuse.left = 10**9
+        world.pad.lying.clear()
+        assert world.run(until=world.second() + 6)
+        assert world.diary.steps()[-1] == "checkout staff"
+        assert not any(key.startswith("undo") for key in world.library.done)
+    assert granted
+
+
+def test_a_card_that_was_only_seen_is_remembered_too() -> None:
+    world = World()
+    card, book = world.card(), world.book("b1")
+    world.library.down = True
+    world.lay(0, card, book)
+    assert world.run(until=3)
+    world.pad.lying.discard(card)
+    world.library.down = False
+    assert world.run(until=world.second() + 10)
+    assert world.diary.steps() == []
+    world.lift(world.second() + 1)
+    world.lay(world.second() + 4, book)
+    assert world.run(until=world.second() + 10)
+    assert world.diary.steps()[-1] == "checkin closed"
