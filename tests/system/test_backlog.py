@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from library import open_library, probes_site, rows
 
 from contracts.instants import SECOND, Instant
 from contracts.records import Reading
 from edge.journal import Journal
+from tests.system.library import open_library, probes_site, rows
 from wenlan.house import House
 from wenlan.process import now
 from wenlan.supervisor import until

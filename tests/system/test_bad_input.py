@@ -10,13 +10,13 @@ from typing import Any
 
 import aiomqtt
 import pytest
-from library import open_library, probes_site, rows
 
 from config.loader import load_site
 from contracts.codec import encode
 from contracts.messages import Batch
 from contracts.records import Reading
 from contracts.topics import of_edge
+from tests.system.library import open_library, probes_site, rows
 from wenlan.house import House
 from wenlan.process import now
 from wenlan.supervisor import until

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import data_folder
-from library import open_library, probes_site, rows
 
+from tests.conftest import data_folder
+from tests.system.library import open_library, probes_site, rows
 from wenlan.house import House
 
 pytestmark = pytest.mark.system

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from library import QUIET, rows
 
+from tests.system.library import QUIET, rows
 from wenlan.cli import EXAMPLE
 from wenlan.house import House, open_house, prepare
 from wenlan.process import now

@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from library import open_library, probes_site
 
 from simulators.control import send
+from tests.system.library import open_library, probes_site
 from wenlan.house import House
 from wenlan.supervisor import until
 
