@@ -5,6 +5,7 @@ import logging
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache, partial
+from typing import cast
 
 from pymodbus.client import AsyncModbusTcpClient
 from pymodbus.exceptions import ModbusException
@@ -211,10 +212,11 @@ class ModbusTcpLink:
         wire, self._wire = self._wire, None
         if wire is None:
             return
-        transport = wire.client.ctx.transport
+        # uvloop's transports are not asyncio.Transport by type, only by what they do.
+        transport = cast("asyncio.Transport | None", wire.client.ctx.transport)
         wire.client.close()
-        if isinstance(transport, asyncio.Transport):
-            transport.abort()
+        if transport is not None:
+            transport.abort()  # close() would wait for a peer that takes nothing any more
 
 
 _READS = {

@@ -8,6 +8,7 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
+import uvloop
 
 from config.links import ModbusTcp
 from config.registers import Table
@@ -283,7 +284,8 @@ def test_a_late_reply_is_never_taken_for_the_next(play: Play) -> None:
         async def tardy(asked: Asked, writer: asyncio.StreamWriter) -> None:
             async def reply(delay: float) -> None:
                 await asyncio.sleep(delay)
-                writer.write(asked.good(asked.unit, asked.unit))
+                if not writer.is_closing():
+                    writer.write(asked.good(asked.unit, asked.unit))
 
             delay = 1.3 * TIMEOUT if asked.unit % 2 else 0.0
             late.append(asyncio.create_task(reply(delay), name=f"late {asked.unit}"))
@@ -544,3 +546,20 @@ def test_bits_come_as_0_and_1(play: Play, table: Table) -> None:
             assert server.requests[0].function == (1 if table is Table.COILS else 2)
 
     play(story())
+
+
+def test_on_the_loop_of_production_a_deaf_server_is_left_at_once() -> None:
+    """uvloop: the same ends, and the connection is gone without waiting for the other side."""
+
+    async def story() -> None:
+        async with hostile(once(sending(lambda _: b""))) as (server, link):
+            with pytest.raises(LinkDownError):
+                await read(link)
+            async with asyncio.timeout(TIMEOUT):
+                await server.wait_cut()
+            assert await read(link) == [218, 546]
+            server.behave = sending(WRONG["wrong function"])
+            with pytest.raises(BadReplyError):
+                await read(link)
+
+    uvloop.run(story())
