@@ -69,12 +69,26 @@ class ModbusTcpLink:
         self._quiet_from = 0.0
         self._transaction = 0
         self._failures = 0
+        self._mute: set[int] = set()
+        """Units that had no answer the last time."""
+        self._mute_turn = asyncio.Lock()
+        self._mute_rest = 0.0
 
     async def read(self, unit: int, table: Table, address: int, count: int) -> Sequence[int]:
         """Read registers (or bits, as 0 and 1). Raises DriverError.
 
         A server may close a connection that was idle: then the read is sent once more on a new one.
         """
+        if unit not in self._mute:
+            return await self._read(unit, table, address, count)
+        async with self._mute_turn:
+            # Mute units wait for each other, and get no more than half of the wire's time.
+            rest = self._mute_rest - asyncio.get_running_loop().time()
+            if rest > 0:
+                await self._sleep(rest)
+            return await self._read(unit, table, address, count)
+
+    async def _read(self, unit: int, table: Table, address: int, count: int) -> Sequence[int]:
         request, ask = _reading(unit, table, address, count)
         failures = self._failures
         async with self._lock:
@@ -86,6 +100,13 @@ class ModbusTcpLink:
                 if not reused:
                     raise
                 reply = await self._exchange(request, ask)
+            except NotSentError:
+                raise
+            except LinkDownError:
+                self._mute.add(unit)
+                self._mute_rest = asyncio.get_running_loop().time() + self._timeout
+                raise
+        self._mute.discard(unit)
         if table in (Table.COILS, Table.DISCRETE_INPUTS):
             return [int(bit) for bit in reply.bits[:count]]
         return reply.registers

@@ -495,6 +495,47 @@ def test_a_mute_unit_costs_its_neighbours_one_slice(play: Play) -> None:
     play(story())
 
 
+def test_many_mute_units_get_half_of_the_wire_and_come_back(play: Play) -> None:
+    """Ten mute units asked without end, one healthy unit that never waits for two of them."""
+
+    async def story() -> None:
+        loop = asyncio.get_running_loop()
+        silent = set(range(10, 20))
+        waits: list[float] = []
+
+        async def behave(asked: Asked, writer: asyncio.StreamWriter) -> None:
+            if asked.unit not in silent:
+                await answer(asked, writer)
+
+        async def pester(link: ModbusTcpLink, unit: int) -> None:
+            while True:
+                try:
+                    await read(link, unit)
+                except LinkDownError:
+                    continue
+                return
+
+        async with hostile(behave, timeout="100ms") as (_, link):
+            async with asyncio.TaskGroup() as group:
+                for unit in sorted(silent):
+                    group.create_task(pester(link, unit), name=f"unit {unit}")
+                await asyncio.sleep(10 * 0.11)  # by then each is known as mute
+                end = loop.time() + 1.2
+                while loop.time() < end:
+                    begun = loop.time()
+                    await read(link)
+                    waits.append(loop.time() - begun)
+                    await asyncio.sleep(0.002)
+                silent.clear()
+                begun = loop.time()
+            assert loop.time() - begun < 0.6
+        assert max(waits) < 2.5 * 0.1
+        assert sum(wait > 0.05 for wait in waits) <= 10
+        assert len(waits) > 60
+
+    play(story())
+
+
 def test_one_exchange_at_a_time_and_the_pause_between(play: Play) -> None:
     async def story() -> None:
         loop = asyncio.get_running_loop()
