@@ -62,12 +62,12 @@ def _length(value: Any) -> Any:
 Length = Annotated[timedelta, BeforeValidator(_length)]
 """A length of time, written `500ms`, `2s`, `15min`, `12h` or `7d`."""
 
-_SHORTEST = timedelta(milliseconds=10)
+_SHORTEST = timedelta(milliseconds=1)
 
 
 def _positive(length: timedelta) -> timedelta:
     if length < _SHORTEST:
-        raise ValueError("is too short; make it 10ms or longer")
+        raise ValueError("is too short; make it 1ms or longer")
     return length
 
 

@@ -119,7 +119,7 @@ FAULTS = [
     ("register: 7", "register: 7\n+scale: 0", "scale: 0", "makes every value 0"),
     ("register: 7", "register: 7\n+unavailable: [-1]", "unavailable", "unsigned"),
     ("register: 7", "register: 7\n+period: 5", "period: 5", "500ms, 2s, 15min"),
-    ("register: 7", "register: 7\n+period: 0s", "period: 0s", "10ms or longer"),
+    ("register: 7", "register: 7\n+period: 0s", "period: 0s", "1ms or longer"),
     ("register: 7", "register: 7\n+period: 9999999999d", "period: 9", "make it shorter"),
     ("register: 7", "register: 7\n+write: {low: 2, high: 1}", "write:", "swap them"),
     (
