@@ -14,7 +14,7 @@ from config.site import Kiosk
 from contracts.instants import Instant
 from contracts.records import InputRefused, LoanAction
 from drivers.capabilities import Circulation, Now, Patron, Tag, TagReader
-from drivers.errors import DriverError, LinkDownError, RefusedError
+from drivers.errors import BadReplyError, DriverError, LinkDownError, RefusedError
 from drivers.protocols.iso15693 import TagError
 from drivers.protocols.iso28560 import decode
 from edge.diary import Diary
@@ -41,6 +41,8 @@ PERIOD = 0.25
 """Seconds between two looks at the pad."""
 LONGEST_PAUSE = 5.0
 """Seconds between two looks while the reader does not answer."""
+MOST_NOISE = 3
+"""Bad answers in a row after which the reader counts as gone."""
 LIBRARY_PERIOD = 30.0
 """Seconds of calm after which the library system is asked whether it is still there."""
 
@@ -72,6 +74,7 @@ class SelfCheck:
     _open: list[Loan] = field(default_factory=list, init=False)
     """Loans that a restart interrupted."""
     _first_look: Instant | None = field(default=None, init=False)
+    _noise: int = field(default=0, init=False)
     _patrons: dict[str, Patron] = field(default_factory=dict, init=False)
 
     def __post_init__(self) -> None:
@@ -116,8 +119,12 @@ class SelfCheck:
         try:
             tags = await self.reader.inventory()
         except DriverError as error:
+            self._noise += isinstance(error, BadReplyError)
+            if isinstance(error, BadReplyError) and self._noise < MOST_NOISE:
+                return PERIOD  # a burst on the line; the pad is still there
             await self._reader_watch.gone(error)
             return self._reader_watch.pause
+        self._noise = 0
         await self._reader_watch.back()
         await self._look(tags)
         await self._read_new()

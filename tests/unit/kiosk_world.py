@@ -106,6 +106,8 @@ class FakePad:
     chips: dict[str, Chip] = field(default_factory=dict)
     lying: set[str] = field(default_factory=set)
     down: bool = False
+    noise: int = 0
+    """How many of the next inventories are not understood."""
 
     def chip(self, item: str, usage: int = Usage.CIRCULATING, parts: int = 1, part: int = 1) -> str:
         uid = f"E004{len(self.chips):012X}"
@@ -117,6 +119,9 @@ class FakePad:
         self.fuse.burn()
         if self.down:
             raise LinkDownError("pad: no answer")
+        if self.noise:
+            self.noise -= 1
+            raise BadReplyError("pad: no sound frame")
         return [Tag(uid, 0x3E) for uid in sorted(self.lying)]
 
     def _chip(self, uid: str) -> Chip:

@@ -249,6 +249,18 @@ def test_a_reader_that_goes_away_is_said_once_and_once_that_it_is_back() -> None
     assert world.diary.steps()[-1] == "checkout closed"
 
 
+@pytest.mark.parametrize(("burst", "said"), [(2, [True]), (3, [True, False, True])])
+def test_a_burst_of_noise_is_no_outage(burst: int, said: list[bool]) -> None:
+    world = World()
+    world.at(2, lambda: setattr(world.pad, "noise", burst))
+    world.run(until=10)
+    assert said == [
+        one.available
+        for one in world.diary.records
+        if isinstance(one, DeviceChanged) and one.device == "pad"
+    ]
+
+
 def test_a_foreign_tag_is_reported_once_and_stops_nobody() -> None:
     world = World()
     foreign = world.book("x")
