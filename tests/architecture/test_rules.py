@@ -87,6 +87,17 @@ def long_sleeps(one: Source) -> Iterator[str]:
             yield f"{one.path}:{node.lineno} sleeps {node.args[0].value!r} s"
 
 
+def nameless_tasks(one: Source) -> Iterator[str]:
+    """Find tasks that a debugger could not tell apart."""
+    for node in ast.walk(one.tree):
+        if not isinstance(node, ast.Call):
+            continue
+        called = node.func.attr if isinstance(node.func, ast.Attribute) else ""
+        named = any(keyword.arg == "name" for keyword in node.keywords)
+        if (called == "create_task" and not named) or called == "ensure_future":
+            yield f"{one.path}:{node.lineno} {called} without a name"
+
+
 def test_the_layers_hold() -> None:
     program = Path(sys.executable).with_name("lint-imports")
     done = subprocess.run(
@@ -114,6 +125,10 @@ def test_only_process_entries_ask_the_clock() -> None:
         for line in clock_readings(one)
     ]
     assert found == []
+
+
+def test_every_task_has_a_name() -> None:
+    assert [line for one in python(*PRODUCT) for line in nameless_tasks(one)] == []
 
 
 def test_pure_packages_import_nothing_impure() -> None:
@@ -177,3 +192,8 @@ def test_a_clock_is_found(text: str) -> None:
 def test_a_sleep_is_found() -> None:
     assert list(long_sleeps(source("x.py", "import asyncio\nasyncio.sleep(0.1)\n")))
     assert not list(long_sleeps(source("x.py", "import asyncio\nasyncio.sleep(0)\n")))
+
+
+def test_a_nameless_task_is_found() -> None:
+    assert list(nameless_tasks(source("x.py", "group.create_task(run())\n")))
+    assert not list(nameless_tasks(source("x.py", "group.create_task(run(), name='run')\n")))

@@ -72,13 +72,14 @@ async def running(part: Callable[[], Awaitable[None]], name: str) -> AsyncIterat
 # --- the library system -----------------------------------------------------------------------
 
 
-def library(**more: Any) -> Sip2Server:
+def library(wire: dict[str, str] | None = None, **more: Any) -> Sip2Server:
     link = Sip2.model_validate(
         {
             "kind": "sip2",
             "id": "library-system",
             "host": "127.0.0.1",
             "devices": [{"id": "ils", "model": "sip2", "institution": "ZJLIB"}],
+            **(wire or {}),
         }
     )
     collection = found_library(Random(3), _noon())
@@ -149,6 +150,20 @@ def test_a_message_may_come_byte_by_byte_and_several_in_one_segment() -> None:
                     "ok": True,
                 }
             ]
+
+    play(story())
+
+
+def test_terminator_and_encoding_are_the_sites() -> None:
+    async def story() -> None:
+        wire = {"encoding": "gb18030", "terminator": "CRLF"}
+        async with opened(library(wire)) as server:
+            item = free_book(server.collection)
+            title = server.collection.items[item].title
+            ask_title = seal(f"17{DATE}AOZJLIB|AB{item}|".encode(), "1") + b"\r\n"
+            (answer, rest) = await ask(server, ask_title, ask_title)
+            assert f"|AJ{title}|".encode("gb18030") in answer
+            assert rest == b"\n" + answer
 
     play(story())
 
