@@ -93,6 +93,7 @@ class Broker:
         self._dice = dice
         self._open: aiomqtt.Client | None = None
         self._leash: asyncio.Timeout | None = None
+        self._made = False
         self._greeted = False
 
     async def publish(
@@ -125,8 +126,8 @@ class Broker:
             if self._greeted or not failures:
                 log.warning("broker %s is gone: %s; trying again", self._where, cause)
             failures += 1
-            short = short + 1 if self._greeted else 0
-            self._greeted = False
+            short = short + 1 if self._made else 0
+            self._greeted = self._made = False
             if short == UNWANTED:
                 log.error(
                     "broker %s keeps dropping client id %s: is another edge running under the"
@@ -140,6 +141,7 @@ class Broker:
         client = self._make()
         try:
             async with client:
+                self._made = True
                 await self._subscribe(client)
                 self._open = client
                 try:

@@ -36,6 +36,7 @@ KEY = "command/"
 REMEMBERED = 7 * 24 * HOUR
 """µs that a finished command is remembered after it expired; a copy that comes later is refused
 because it has expired."""
+LONGEST_EXPIRY = 24 * HOUR
 LONGEST_ID = 100
 MOST_WAITING = 50
 """Commands per device that may wait for the one before; more are refused."""
@@ -77,6 +78,8 @@ def objection(command: Command, targets: Targets, now: Instant) -> str:
         return f"no device {command.device!r} can be commanded on this edge"
     if now >= command.expires:
         return "expired before it could be carried out"
+    if command.expires - now > LONGEST_EXPIRY:
+        return f"expires in more than {LONGEST_EXPIRY // HOUR} h by this edge's clock"
     if command.action == "write":
         return _objection_to_write(command, targets)
     orders = targets.commandable.get(command.device)

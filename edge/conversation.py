@@ -83,7 +83,7 @@ class Conversation:
             await self._commands.take(payload)
         elif topic == self._who.topics.ack:
             try:
-                self._uplink.acknowledge(payload)
+                await self._uplink.acknowledge(payload)
             except ContractError as error:
                 await self._commands.refuse_input(str(error))
         else:

@@ -73,7 +73,7 @@ class _Talk:
     async def received(self, topic: str, payload: bytes) -> None:
         if topic == self._topics.ack:
             try:
-                self._uplink.acknowledge(payload)
+                await self._uplink.acknowledge(payload)
             except ContractError as error:
                 log.warning("an acknowledgement made no sense: %s", error)
 

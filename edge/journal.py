@@ -142,6 +142,11 @@ class Journal:
         await self._in_thread(lambda: self._file.prune(ranges))
         await self._measure()
 
+    async def disown(self, reason: str) -> JournalError:
+        """Give up this file: the next start sets it aside. Raise what this returns."""
+        self._failure = await self._in_thread(lambda: self._file.disown(reason))
+        return self._failure
+
     async def read(self, first: int, last: int, limit: int, largest: int) -> Piece | None:
         """Give consecutive records from `first` on, or from the next that is kept."""
         return await self._in_thread(lambda: self._file.read(first, last, limit, largest))

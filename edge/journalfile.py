@@ -144,6 +144,13 @@ class JournalFile:
         except sqlite3.Error as error:
             raise self._fatal(error) from error
 
+    def disown(self, reason: str) -> JournalError:
+        """Have the next start set this file aside and begin a new stream."""
+        suspect_of(self._path).write_text(reason, encoding="utf-8")
+        return JournalError(
+            f"{self._path}: {reason}; the next start sets the file aside and begins a new one"
+        )
+
     def close(self) -> None:
         """Close the file and let go of its lock."""
         self._db.close()
@@ -250,10 +257,7 @@ class JournalFile:
             sqlite3.SQLITE_CORRUPT,
             sqlite3.SQLITE_NOTADB,
         ):
-            suspect_of(self._path).touch()
-            return JournalError(
-                f"{self._path}: {error}; the next start sets the file aside and begins a new one"
-            )
+            return self.disown(str(error))
         return JournalError(
             f"{self._path}: {error}; free some space or replace the disk, then start the edge again"
         )
@@ -277,7 +281,7 @@ def reserve_of(path: Path) -> Path:
 
 
 def suspect_of(path: Path) -> Path:
-    """Name the mark that a journal was found damaged while it was in use."""
+    """Name the mark that a journal was found unusable while it was in use; it says why."""
     return path.with_name(path.name + ".suspect")
 
 

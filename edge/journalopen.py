@@ -95,7 +95,7 @@ def _set_aside(path: Path, at: Instant, patience: float) -> str:
     """Move a damaged journal out of the way; say what is wrong with it, or "" when it is sound."""
     wrong = _damage(path, patience)
     if suspect_of(path).exists():
-        wrong = wrong or "damage was found while it was in use"
+        wrong = wrong or suspect_of(path).read_text(encoding="utf-8")
     if not wrong:
         return ""
     for suffix in ("", "-wal", "-shm"):
@@ -103,7 +103,7 @@ def _set_aside(path: Path, at: Instant, patience: float) -> str:
         if part.exists():
             part.rename(path.with_name(f"{path.name}.corrupt-{at}{suffix}"))
     suspect_of(path).unlink(missing_ok=True)
-    wrong = f"{path.name} is damaged ({wrong}); it is kept as {path.name}.corrupt-{at}"
+    wrong = f"{path.name} is unusable ({wrong}); it is kept as {path.name}.corrupt-{at}"
     log.error("%s: %s", path.parent, wrong)
     return wrong
 

@@ -66,8 +66,8 @@ class Uplink:
         """Wait until nothing is unacknowledged."""
         await self._drained.wait()
 
-    def acknowledge(self, payload: bytes) -> None:
-        """Take the gateway's word for what it has. Raises ContractError."""
+    async def acknowledge(self, payload: bytes) -> None:
+        """Take the gateway's word for what it has. Raises ContractError and JournalError."""
         ack = acks.decode(payload)
         if ack.stream != self._journal.stream:
             return  # of an earlier journal of this edge
@@ -76,13 +76,10 @@ class Uplink:
         except ValueError as error:
             raise ContractError(f"Ack: {error}") from error
         if (committed.last or 0) > self._outbox.last:
-            log.error(
-                "the gateway has record %s of stream %s, whose last is %d: was an old copy of %s"
-                " put back? Move it away to begin a new stream",
-                committed.last,
-                ack.stream,
-                self._outbox.last,
-                self._journal.path,
+            # Its numbers would be given twice, and the gateway would take new records for copies.
+            raise await self._journal.disown(
+                f"an old copy was put back: the gateway has record {committed.last} of this stream,"
+                f" whose last is {self._outbox.last}"
             )
         news = self._outbox.acknowledged(committed, self._clock())
         if len(news):

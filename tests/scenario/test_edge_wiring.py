@@ -157,3 +157,67 @@ def test_a_broker_that_hangs_is_left_and_found_again(
         db.close()
 
     play(story(), within=90)
+
+
+def test_an_old_copy_of_the_journal_is_set_aside_before_its_numbers_are_given_twice(
+    tmp_path: Path, play: Play
+) -> None:
+    data = tmp_path / "data"
+    path = data / "journal-stacks.sqlite3"
+
+    async def story() -> None:
+        nats = Nats(tmp_path / "nats")
+        await nats.start()
+        gateway = Gateway(nats.port)
+        listening = asyncio.create_task(gateway.run(), name="gateway")
+        site = quiet_site(nats.port)
+
+        def begin() -> asyncio.Task[None]:
+            return asyncio.create_task(run_edge(site, site.edges[0], data, clock), name="edge")
+
+        running = begin()
+        await until(lambda: len(gateway.rows) >= 2)
+        await ended(running)
+        copy = path.read_bytes()
+        for _ in range(3):
+            running = begin()
+            newest = max(gateway.rows)
+            await until(lambda newest=newest: max(gateway.rows) > newest)  # type: ignore[misc]
+            await ended(running)
+        path.write_bytes(copy)
+        path.with_name(path.name + "-wal").unlink(missing_ok=True)
+        with pytest.raises(JournalError, match="an old copy was put back"):
+            await begin()
+        await ended(listening)
+        await nats.kill()
+
+    play(story())
+    fresh, wrong = open_file(path, 9)
+    assert "an old copy" in wrong
+    assert fresh.last == 0
+    fresh.close()
+
+
+def test_two_edges_under_one_name_are_noticed(
+    tmp_path: Path,
+    play: Play,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # This broker holds clients that kick each other back for 10 s each time.
+    monkeypatch.setattr("edge.broker.UNWANTED", 1)
+
+    async def story() -> None:
+        nats = Nats(tmp_path / "nats")
+        await nats.start()
+        site = quiet_site(nats.port)
+        edges = [
+            asyncio.create_task(run_edge(site, site.edges[0], tmp_path / name, clock), name=name)
+            for name in ("one", "two")
+        ]
+        await until(lambda: "another edge running under the same name" in caplog.text)
+        for edge in edges:
+            await ended(edge)
+        await nats.kill()
+
+    play(story())

@@ -283,6 +283,7 @@ def test_a_write_without_an_answer_keeps_its_lease(play: Play) -> None:
         ({"lease": 86_401.0}, "needs a lease"),
         ({"point": "unsafe", "value": 1.0}, "no safe value"),
         ({"expires": 1}, "expired"),
+        ({"expires": 2**60}, "more than 24 h"),
         ({"device": "robot"}, "robot/setpoint cannot be written"),
         ({"device": "robot", "action": "deliver"}, "deliver what?"),
     ],

@@ -153,7 +153,7 @@ def test_a_damaged_journal_is_kept_and_a_new_stream_begins(tmp_path: Path, damag
             db.close()
     damaged = path.read_bytes()
     fresh, wrong = open_file(path, 77)
-    assert "damaged" in wrong
+    assert "unusable" in wrong
     assert fresh.stream != journal.stream
     assert fresh.last == 0
     assert fresh.append([reading(1)], {}, LARGE, 0).last == 1
@@ -228,3 +228,25 @@ def test_pruned_space_is_used_again(tmp_path: Path) -> None:
         largest = max(largest, (tmp_path / "j").stat().st_size)
     journal.close()
     assert largest < 300_000
+
+
+def test_damage_that_is_found_later_sets_the_file_aside_at_the_next_start(tmp_path: Path) -> None:
+    path = tmp_path / "j"
+    journal, _ = open_file(path, 0)
+    # More than SQLite keeps in memory, so that the damage is read.
+    journal.append([reading(number) for number in range(60_000)], {}, LARGE, 0)
+    journal.close()
+    journal, _ = open_file(path, 0)
+    content = bytearray(path.read_bytes())
+    content[40_960:49_152] = b"\xff" * 8192
+    path.write_bytes(content)
+    with pytest.raises(JournalError, match="the next start sets the file aside"):
+        rows_of(journal)
+    journal.close()
+    fresh, wrong = open_file(path, 5)
+    assert "kept as j.corrupt-5" in wrong
+    assert fresh.last == 0
+    fresh.close()
+    open_file(path, 6)[0].close()
+    assert len(list(tmp_path.glob("j.corrupt-*"))) >= 1
+    assert not (tmp_path / "j.corrupt-6").exists()

@@ -96,6 +96,29 @@ def test_an_ack_of_what_was_never_written_is_harmless() -> None:
     assert outbox.oldest == 10
 
 
+def test_batches_that_are_late_together_count_once() -> None:
+    outbox = Outbox(Ranges(), 0)
+    outbox.connected(0.0)
+    for number in range(1, 11):
+        outbox.appended(number)
+        send_all(outbox, number / 1000)
+    for late in range(1, 11):
+        outbox.pick(PATIENCE + late / 1000)
+    (probe,) = send_all(outbox, PATIENCE + 0.5)
+    assert (probe.first, probe.last) == (1, 10)
+    assert outbox.wake_at() == 3 * PATIENCE + 0.5
+
+
+def test_what_was_overtaken_by_an_acknowledged_batch_is_sent_again_at_once() -> None:
+    outbox = Outbox(Ranges(), 0)
+    outbox.connected(0.0)
+    for number in (1, 2, 3):
+        outbox.appended(number)
+        send_all(outbox, float(number))
+    outbox.acknowledged(Ranges([(3, 3)]), 3.1)
+    assert send_all(outbox, 3.1) == [Pick(1, 2, live=False)]
+
+
 def test_what_was_thinned_is_not_sent() -> None:
     outbox = Outbox(Ranges([(1, 9)]), 9)
     outbox.given_up(Ranges([(2, 2), (4, 6)]))
