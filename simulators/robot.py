@@ -4,10 +4,10 @@ import asyncio
 import json
 import logging
 import secrets
-from collections.abc import Awaitable, Callable, Mapping
-from contextlib import suppress
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import aiomqtt
 
@@ -17,6 +17,8 @@ from config.site import Site
 from contracts.instants import SECOND, Instant, moment
 from simulators.robot_agenda import Agenda
 from simulators.robot_body import Body
+
+T = TypeVar("T")
 
 log = logging.getLogger(__name__)
 
@@ -150,25 +152,22 @@ class RobotSimulator:
 
     async def _stay(self) -> None:
         client = self._make()
-        try:
-            async with client:
-                for channel in ("order", "instantActions"):
-                    await client.subscribe(self._topic(channel), qos=0)
-                self._client = client
-                await self._announce(client, "ONLINE")
-                self.agenda.changed = True
-                try:
-                    await self._listen(client)
-                except asyncio.CancelledError:
-                    with suppress(aiomqtt.MqttError):
-                        await self._announce(client, "OFFLINE")
-                    raise
+        async with _connection(client):
+            for channel in ("order", "instantActions"):
+                await _heeding(client.subscribe(self._topic(channel), qos=0))
+            await _heeding(self._announce(client, "ONLINE"))
+            self._client = client
+            self.agenda.changed = True
+            try:
+                await self._listen(client)
                 # A reboot: the line goes dead without a goodbye, and the broker tells our will.
                 client._client._sock_close()  # noqa: SLF001 - aiomqtt has no other way
-        finally:
-            self._client = self._leash = None
-            # aiomqtt leaves the socket open when the broker never answers.
-            client._client._sock_close()  # noqa: SLF001
+            except asyncio.CancelledError:
+                with suppress(aiomqtt.MqttError):
+                    await self._announce(client, "OFFLINE")
+                raise
+            finally:
+                self._client = self._leash = None
 
     async def _listen(self, client: aiomqtt.Client) -> None:
         with suppress(TimeoutError):
@@ -195,7 +194,7 @@ class RobotSimulator:
             return False
         payload = json.dumps({**self._header(channel), **body}).encode()
         try:
-            await self._client.publish(self._topic(channel), payload, qos=0, retain=retain)
+            await _heeding(self._client.publish(self._topic(channel), payload, retain=retain))
         except aiomqtt.MqttError:
             return False
         return True
@@ -235,6 +234,45 @@ class RobotSimulator:
             timeout=5.0,
             will=aiomqtt.Will(self._topic("connection"), will.encode(), qos=1, retain=True),
         )
+
+
+@asynccontextmanager
+async def _connection(client: aiomqtt.Client) -> AsyncIterator[None]:
+    """Connect, and leave nothing behind in the end, which aiomqtt 2.5 alone does not see to."""
+    connecting = asyncio.create_task(client.__aenter__(), name="mqtt connecting")
+    try:
+        try:
+            await asyncio.shield(connecting)
+        except asyncio.CancelledError:
+            # A thread is connecting and cannot be stopped; what it opens must be closed.
+            await asyncio.wait((connecting,))
+            raise
+        try:
+            yield
+        finally:
+            with suppress(aiomqtt.MqttError):
+                await client.__aexit__(None, None, None)
+    finally:
+        client._client._sock_close()  # noqa: SLF001 - nobody answered on it; no public way
+        ticking = client._misc_task  # noqa: SLF001
+        if ticking is not None:
+            ticking.cancel()
+            await asyncio.wait((ticking,))
+        for future in (connecting, client._connected, client._disconnected):  # noqa: SLF001
+            if future.done() and not future.cancelled():
+                future.exception()
+
+
+async def _heeding(call: Awaitable[T]) -> T:
+    """Wait for aiomqtt, and be cancelled even if the answer came at the same moment.
+
+    Before Python 3.12 `asyncio.wait_for`, which aiomqtt uses, may swallow a cancellation.
+    """
+    result = await call
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError
+    return result
 
 
 def site_robots(

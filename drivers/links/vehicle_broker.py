@@ -10,8 +10,9 @@ import random
 import re
 import secrets
 import ssl
-from collections.abc import Awaitable, Callable
-from typing import NamedTuple
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
+from typing import NamedTuple, TypeVar
 
 import aiomqtt
 
@@ -19,6 +20,8 @@ from config.broker import broker_address
 from config.links import Robot, Vda5050
 from drivers.errors import LinkDownError, NotSentError, RefusedError
 from drivers.protocols import vda5050
+
+T = TypeVar("T")
 
 log = logging.getLogger(__name__)
 
@@ -76,14 +79,15 @@ class VehicleBroker:
         if self._client is None:
             raise NotSentError(f"{self.where}: not connected to the broker")
         try:
-            await self._client.publish(topic, payload, qos=0)
+            await _heeding(self._client.publish(topic, payload, qos=0))
         except aiomqtt.MqttError as error:
             raise LinkDownError(f"{self.where}: publishing on {topic} failed: {error}") from error
 
     async def next(self, robot: Robot) -> Arrival:
         """Wait for a robot's next message; raise LinkDownError when the link was closed."""
         reader = self._begin()
-        waiting = asyncio.ensure_future(self._boxes[self.base(robot)].get())
+        box = self._boxes[self.base(robot)]
+        waiting = asyncio.create_task(box.get(), name=f"{robot.id} awaits a message")
         try:
             await asyncio.wait((waiting, reader), return_when=asyncio.FIRST_COMPLETED)
             if waiting.done():
@@ -97,9 +101,9 @@ class VehicleBroker:
     async def aclose(self) -> None:
         """End the connection."""
         reader, self._reader = self._reader, None
-        if reader is not None:
+        while reader is not None and not reader.done():
             reader.cancel()
-            await asyncio.wait((reader,))
+            await asyncio.wait((reader,), timeout=1.0)
 
     def _begin(self) -> asyncio.Task[None]:
         if self._reader is None:
@@ -121,23 +125,21 @@ class VehicleBroker:
 
     async def _stay(self) -> None:
         client = self._make()
-        try:
-            async with client:
-                for robot in self.config.devices:
-                    await self._subscribe(client, self.base(robot) + "state", 0)
-                    await self._subscribe(client, self.base(robot) + "connection", 1)
-                log.info("%s is there", self.where)
-                self._met = True
-                self._client = client
+        async with _connection(client):
+            for robot in self.config.devices:
+                await self._subscribe(client, self.base(robot) + "state", 0)
+                await self._subscribe(client, self.base(robot) + "connection", 1)
+            log.info("%s is there", self.where)
+            self._met = True
+            self._client = client
+            try:
                 async for message in client.messages:
                     self._sort(message)
-        finally:
-            self._client = None
-            # aiomqtt leaves the socket open when the broker never answers CONNECT or DISCONNECT.
-            client._client._sock_close()  # noqa: SLF001
+            finally:
+                self._client = None
 
     async def _subscribe(self, client: aiomqtt.Client, topic: str, qos: int) -> None:
-        for granted in await client.subscribe(topic, qos):
+        for granted in await _heeding(client.subscribe(topic, qos)):
             code = granted if isinstance(granted, int) else granted.value
             if code >= REFUSAL:
                 raise RefusedError(
@@ -171,3 +173,42 @@ class VehicleBroker:
             timeout=TIMEOUT,
             tls_context=ssl.create_default_context() if self._address.tls else None,
         )
+
+
+@asynccontextmanager
+async def _connection(client: aiomqtt.Client) -> AsyncIterator[None]:
+    """Connect, and leave nothing behind in the end, which aiomqtt 2.5 alone does not see to."""
+    connecting = asyncio.create_task(client.__aenter__(), name="mqtt connecting")
+    try:
+        try:
+            await asyncio.shield(connecting)
+        except asyncio.CancelledError:
+            # A thread is connecting and cannot be stopped; what it opens must be closed.
+            await asyncio.wait((connecting,))
+            raise
+        try:
+            yield
+        finally:
+            with suppress(aiomqtt.MqttError):
+                await client.__aexit__(None, None, None)
+    finally:
+        client._client._sock_close()  # noqa: SLF001 - nobody answered on it; no public way
+        ticking = client._misc_task  # noqa: SLF001
+        if ticking is not None:
+            ticking.cancel()
+            await asyncio.wait((ticking,))
+        for future in (connecting, client._connected, client._disconnected):  # noqa: SLF001
+            if future.done() and not future.cancelled():
+                future.exception()
+
+
+async def _heeding(call: Awaitable[T]) -> T:
+    """Wait for aiomqtt, and be cancelled even if the answer came at the same moment.
+
+    Before Python 3.12 `asyncio.wait_for`, which aiomqtt uses, may swallow a cancellation.
+    """
+    result = await call
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError
+    return result
