@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from acker import TOPICS, Gateway, Nats, clock, ended, site_at, until
 
 from config.broker import BrokerAddress
 from contracts.codec import encode
@@ -20,6 +19,7 @@ from edge.conversation import Conversation, Who, will_of
 from edge.imports import import_csv
 from edge.journal import Journal
 from edge.uplink import Uplink
+from tests.scenario.acker import TOPICS, Gateway, Nats, clock, ended, site_at, until
 
 Play = Callable[..., Any]
 
