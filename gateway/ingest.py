@@ -11,7 +11,7 @@ import msgspec
 
 from config.site import Site
 from contracts.codec import ContractError, Unreadable, encode
-from contracts.instants import Instant
+from contracts.instants import SECOND, Instant
 from contracts.messages import Ack
 from contracts.quantities import Quality
 from contracts.ranges import Range
@@ -20,7 +20,7 @@ from gateway import hindsight, visit_ledger
 from gateway.alarm_book import AlarmBook
 from gateway.chronicle import Chronicle
 from gateway.engines import climate
-from gateway.engines.facts import RaiseAlarm, Sample
+from gateway.engines.facts import AlarmKey, ClearAlarm, RaiseAlarm, Sample
 from gateway.engines.freshness import AHEAD, Arrival, Freshness, Value, arrival, step
 from gateway.envelope import Arrived, Received, read_batch, read_card, read_presence
 from gateway.hindsight import Late
@@ -36,6 +36,8 @@ log = logging.getLogger(__name__)
 
 LAST_INSTANT = 2**62
 GOOD = Quality.GOOD
+LONGEST_COMMAND = 60 * SECOND
+"""After this long without an outcome nobody knows what became of a command."""
 
 
 class Outcome(NamedTuple):
@@ -63,11 +65,15 @@ class Ingest:
         self._late: dict[Track, list[Late]] = {}
         self._tallies = Tallies(store)
         self.painter = Painter(picture, self.registry, self.book, self.vigil)
+        self._orphans: list[str] = []
+        """Points that have a state of a limit, but no limit any more."""
         for path, state in store.rows("states", "climate"):
-            if path in self.registry.tracks:
-                track = self.registry.tracks[path]
-                track.climate = msgspec.json.decode(state, type=climate.State)
-                track.settle()
+            track = self.registry.tracks.get(path)
+            if track is None or track.limit is None:
+                self._orphans.append(path)
+                continue
+            track.climate = msgspec.json.decode(state, type=climate.State)
+            track.settle()
 
     def take(self, messages: Sequence[Arrived], now: Instant) -> Outcome:
         """Take what arrived, in its order; raise sqlite3.Error when it is not on disk."""
@@ -86,9 +92,20 @@ class Ingest:
     def tick(self, now: Instant) -> Outcome:
         """Let time pass."""
         with self.store.transaction():
+            self._forget_orphans(now)
             self.vigil.tick(now, self.book)
+            given_up = self.store.rows("give_up_commands", now, LONGEST_COMMAND)
+            self._tallies.add("command-unknown", len(given_up))
             self._tallies.save()
         return self.outcome()
+
+    def _forget_orphans(self, now: Instant) -> None:
+        """End the alarms of limits that are no longer in the site file."""
+        for path in self._orphans:
+            for side in (climate.ABOVE, climate.BELOW):
+                self.book.carry_out((ClearAlarm(AlarmKey("limit", path, side), now),), now)
+            self.store.run("forget_state", "climate", path)
+        self._orphans.clear()
 
     def outcome(self, acks: tuple[tuple[str, str, bytes], ...] = ()) -> Outcome:
         """Say what is to be done now that the transaction is on disk."""

@@ -12,7 +12,8 @@ class Tallies:
 
     def add(self, name: str, count: int = 1) -> None:
         """Count something."""
-        self._counts[name] = self._counts.get(name, 0) + count
+        if count:
+            self._counts[name] = self._counts.get(name, 0) + count
 
     def save(self) -> None:
         """Write what was counted."""

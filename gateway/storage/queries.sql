@@ -70,6 +70,9 @@ ON CONFLICT (name) DO UPDATE SET count = count + excluded.count
 -- name: states
 SELECT subject, state FROM engine_state WHERE engine = ?
 
+-- name: forget_state
+DELETE FROM engine_state WHERE engine = ? AND subject = ?
+
 -- name: keep_state
 INSERT OR REPLACE INTO engine_state (engine, subject, state) VALUES (?, ?, ?)
 
@@ -162,5 +165,6 @@ INSERT INTO command (id, device, action, body, who, issued) VALUES (?, ?, ?, ?, 
 -- name: end_command
 UPDATE command SET status = ?, reason = ?, value = ?, ended = ? WHERE id = ?
 
--- name: waiting_commands
-SELECT id, body FROM command WHERE status = 'sent'
+-- name: give_up_commands
+UPDATE command SET status = 'unknown', reason = 'no outcome came', ended = ?1
+WHERE status = 'sent' AND issued < ?1 - ?2 RETURNING id

@@ -180,3 +180,4 @@ CREATE TABLE command (
     value   REAL,
     ended   INTEGER
 ) STRICT, WITHOUT ROWID;
+CREATE INDEX command_waiting ON command (issued) WHERE status = 'sent';
