@@ -331,7 +331,8 @@ _FACTSHEET: Mapping[str, Any] = {
     "protocolFeatures": {
         "optionalParameters": [],
         "agvActions": [
-            {"actionType": kind, "actionScopes": scopes, "blockingTypes": ["HARD"]}
+            # Schema 2.1.0 of the optional field blockingTypes contradicts itself: left out.
+            {"actionType": kind, "actionScopes": scopes}
             for kind, scopes in (
                 ("pick", ["NODE"]),
                 ("drop", ["NODE"]),

@@ -8,6 +8,7 @@ from drivers.protocols.vda5050.messages import (
     ActionStatus,
     BatteryState,
     BlockingType,
+    Codec,
     Connection,
     ConnectionState,
     Edge,
@@ -35,7 +36,16 @@ from drivers.protocols.vda5050.messages import (
     topic,
     visualizations,
 )
-from drivers.protocols.vda5050.orders import (
+from drivers.protocols.vda5050.proof import (
+    Progress,
+    Sequence,
+    complaints,
+    hindrance,
+    idle,
+    progress,
+    rejection,
+)
+from drivers.protocols.vda5050.routing import (
     Errand,
     NoWayError,
     Start,
@@ -50,15 +60,6 @@ from drivers.protocols.vda5050.orders import (
     shortest,
     starting_point,
 )
-from drivers.protocols.vda5050.proof import (
-    Progress,
-    Sequence,
-    complaints,
-    hindrance,
-    idle,
-    progress,
-    rejection,
-)
 
 __all__ = [
     "ENDED_ACTION",
@@ -68,6 +69,7 @@ __all__ = [
     "ActionStatus",
     "BatteryState",
     "BlockingType",
+    "Codec",
     "Connection",
     "ConnectionState",
     "Edge",
