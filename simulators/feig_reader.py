@@ -22,7 +22,6 @@ log = logging.getLogger(__name__)
 IDLE = 0.05
 """Seconds of silence that end an unfinished frame. The manual's 12 ms is too short for a PTY."""
 WRITE_AFI = b"\xb0\x27"
-DEAF = frozenset({"silent", "unplug", "half-open"})
 
 
 @dataclass(slots=True)
@@ -60,12 +59,12 @@ class FeigReader:
     async def _serve(self, reader: Reader, frame: bytes, master: int) -> None:
         fault = self._fault()
         what = fault.what if fault else ""
-        if what in DEAF:
+        if what == "silent":
             return
         reply = reader.answer(frame)
         if reply is None:
             return
-        await asyncio.sleep(((fault and fault.value) or 2.0) if what == "late" else self.latency)
+        await asyncio.sleep(((fault and fault.value) or 3.0) if what == "late" else self.latency)
         if what == "garbage":
             reply = bytes(byte ^ 0x5A for byte in reply)
         elif what == "cut":

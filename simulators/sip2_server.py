@@ -17,7 +17,7 @@ log = logging.getLogger(__name__)
 
 LARGEST_MESSAGE = 16_384
 """Bytes without a terminator after which a connection is ended."""
-DEAF = frozenset({"silent", "unplug", "half-open"})
+HALF_OPEN = "half-open"
 WRONG_CHECKSUM = b"AZ0000"
 
 
@@ -75,6 +75,9 @@ class Sip2Server:
         try:
             while True:
                 line = await reader.readuntil(terminator)
+                if self._fault() == HALF_OPEN:
+                    await _swallow(reader)
+                    return
                 await self._answer(dialogue, line.removesuffix(terminator), writer)
         except HangUpError as reason:
             log.info("%s ends a connection: %s", self.device, reason)
@@ -87,7 +90,7 @@ class Sip2Server:
         fault = self.faults.on(self.device)
         what = fault.what if fault else ""
         value = fault.value if fault else None
-        if what in DEAF:
+        if what == "silent":
             return
         answer = dialogue.answer(
             line, moment(self.now()).astimezone(self.zone), online=what != "offline"
@@ -110,11 +113,21 @@ class Sip2Server:
         writer.write(message)
         await writer.drain()
 
+    def _fault(self) -> str:
+        fault = self.faults.on(self.device)
+        return fault.what if fault else ""
+
     def _note_changes(self) -> None:
         for change in self.collection.take_changes():
             self.ledger(
                 "loan", action=change.change, item=change.item, patron=change.patron, ok=change.ok
             )
+
+
+async def _swallow(reader: asyncio.StreamReader) -> None:
+    """Read until the kiosk hangs up, and answer nothing ever again."""
+    while await reader.read(4096):
+        pass
 
 
 def spoilt(answer: bytes, what: str) -> bytes:

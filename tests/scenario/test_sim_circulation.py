@@ -209,6 +209,28 @@ def test_a_silent_library_does_nothing() -> None:
     play(story())
 
 
+def test_a_half_open_connection_stays_dead_when_the_fault_is_over() -> None:
+    async def story() -> None:
+        wrong = Wrong("half-open")
+        async with opened(library(faults=wrong)) as server:
+            reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+            writer.write(seal(b"9900802.00", "4") + b"\r")
+            with pytest.raises(TimeoutError):
+                async with asyncio.timeout(0.05):
+                    await reader.read(1)
+            wrong.what = "none"
+            writer.write(seal(b"9900802.00", "5") + b"\r")
+            with pytest.raises(TimeoutError):
+                async with asyncio.timeout(0.05):
+                    await reader.read(1)
+            writer.close()
+            await writer.wait_closed()
+            (answer,) = await ask(server, seal(b"9900802.00", "4") + b"\r")
+            assert answer.startswith(b"98Y")
+
+    play(story())
+
+
 def test_a_message_without_end_ends_its_connection_only() -> None:
     async def story() -> None:
         async with opened(library()) as server:
