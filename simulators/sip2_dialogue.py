@@ -268,8 +268,7 @@ class Dialogue:
     def __init__(self, counter: Counter) -> None:
         self.counter = counter
         self.known = not counter.login
-        self.strangeness: list[str] = []
-        """Why messages were asked for again or ignored, oldest first, at most 100."""
+        self._strange: list[str] = []
         self._failures = 0
         self._answered = (("", ""), b"")
         self._last_answer = b""
@@ -282,11 +281,11 @@ class Dialogue:
         try:
             request = parse(raw, self.counter.encoding)
         except (ChecksumError, MalformedError) as error:
-            self._note(str(error))
+            self._strange.append(str(error))
             self._last_answer = seal(b"96", "")
             return self._last_answer
         except UnknownCommandError as error:
-            self._note(str(error))
+            self._strange.append(str(error))
             return None
         if request.code == "97":
             return self._last_answer or None
@@ -312,10 +311,12 @@ class Dialogue:
         self.known = right or not counter.login
         if not self.known:
             self._failures += 1
-            self._note(f"login of {request.get('CN')!r} failed")
+            self._strange.append(f"login of {request.get('CN')!r} failed")
             if self._failures > LARGEST_LOGIN_FAILURES:
                 raise HangUpError("too many failed logins")
         return Answer("94", "1" if self.known else "0")
 
-    def _note(self, what: str) -> None:
-        self.strangeness = [*self.strangeness[-99:], what]
+    def take_strange(self) -> list[str]:
+        """Give what was out of order since the last call, oldest first."""
+        taken, self._strange = self._strange, []
+        return taken

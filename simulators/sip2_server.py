@@ -96,6 +96,9 @@ class Sip2Server:
             line, moment(self.now()).astimezone(self.zone), online=what != "offline"
         )
         self._note_changes()
+        for strange in dialogue.take_strange():
+            log.warning("%s: %s", self.device, strange)
+            self.ledger("strange", device=self.device, what=strange)
         if answer is None:
             return
         await asyncio.sleep((value or 3.0) if what == "late" else self.latency)

@@ -163,6 +163,11 @@ def test_unknown_commands_get_silence() -> None:
     assert kiosk.raw(b"") is None
     assert kiosk.raw(b"9Zwhat") is None
     assert kiosk.raw(b"97AZFEF5") is None
+    assert kiosk.dialogue.take_strange() == [
+        "command '' is not known here",
+        "command '9Z' is not known here",
+    ]
+    assert kiosk.dialogue.take_strange() == []
 
 
 def test_business_before_the_login_ends_the_connection() -> None:
