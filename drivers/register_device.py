@@ -99,10 +99,12 @@ class RegisterDevice:
         self._decoders = {name: decoder(point) for name, point in self._points.items()}
         self._refused: dict[str, RefusedError] = {}
         self._ask_again: Instant = 0
-        self._silent: frozenset[str] = frozenset()
-        """Points whose block had no answer the last time: read last, lest they starve the rest."""
-        self._named: frozenset[str] = frozenset()
+        self._silent: dict[str, int] = {}
+        """Points whose block had no answer, and at which poll: read last, the oldest first, lest
+        they starve the rest and each other."""
+        self._named: set[str] = set()
         """Those of them that the log knows about."""
+        self._polls = 0
         self._plans: dict[tuple[str, ...], tuple[_Read, ...]] = {}
 
     async def poll(self) -> Sequence[Reading]:
@@ -112,6 +114,7 @@ class RegisterDevice:
         Raises DriverError when nothing came at all.
         """
         now = self._now()
+        self._polls += 1
         if self._refused and now >= self._ask_again:
             self._forget_refusals()
         due = self._schedule.due(now)
@@ -171,12 +174,15 @@ class RegisterDevice:
         if reads is None:
             answering = [point for point in wanted if point.name not in self._silent]
             silent = [point for point in wanted if point.name in self._silent]
-            blocks = self._plan(answering) + self._plan(silent)
-            reads = tuple(map(self._prepared, blocks))
+            late = sorted(map(self._prepared, self._plan(silent)), key=self._last_silence)
+            reads = (*map(self._prepared, self._plan(answering)), *late)
             if len(self._plans) >= MOST_PLANS:
                 self._plans.clear()
             self._plans[key] = reads
         return reads
+
+    def _last_silence(self, read: _Read) -> int:
+        return max(self._silent[name] for name in read.names)
 
     def _plan(self, points: Sequence[RegisterPoint]) -> tuple[Block, ...]:
         return plan(points, self._map, self._refused)
@@ -244,17 +250,19 @@ class RegisterDevice:
 
     def _suspect(self, read: _Read, error: DriverError, harvest: _Harvest) -> None:
         """Remember which points had no answer, when others of the device had one."""
-        self._silent = read.names - harvest.done
+        silent = read.names - harvest.done
+        self._silent.update(dict.fromkeys(silent, self._polls))
         self._plans.clear()
-        if harvest.readings and not self._silent <= self._named:
-            names = ", ".join(sorted(self._silent))
+        if harvest.readings and not silent <= self._named:
+            names = ", ".join(sorted(silent))
             log.warning("%s: no value of %s, others answer: %s", self.device, names, error)
-            self._named |= self._silent
+            self._named |= silent
 
     def _conclude(self, harvest: _Harvest, now: Instant) -> None:
         """Note what the device refused; say that it has no value for what it failed at."""
-        if self._silent and self._silent <= harvest.done:
-            self._silent = self._named = frozenset()
+        for name in self._silent.keys() & harvest.done:
+            del self._silent[name]
+            self._named.discard(name)
             self._plans.clear()
         for name, error in harvest.refused.items():
             log.warning("%s: point %s is refused; correct its map: %s", self.device, name, error)

@@ -127,7 +127,7 @@ class ModbusTcpLink:
     def _spare(self, failures: int) -> None:
         """Refuse at once when a connect failed while this exchange waited for its turn."""
         if self._failures != failures:
-            raise NotSentError(f"{self.where}: not to be reached")
+            raise _no_connection(self.where)
 
     async def _exchange(self, request: Request, ask: _Ask) -> ModbusPDU:
         if self._pause:
@@ -198,7 +198,7 @@ class ModbusTcpLink:
 
     def _unreachable(self) -> NotSentError:
         self._failures += 1
-        return NotSentError(f"{self.where}: not to be reached")
+        return _no_connection(self.where)
 
     def _check(self, sending: bool, data: bytes) -> bytes:  # noqa: FBT001 - pymodbus calls it so
         """Look at every byte that comes before pymodbus does."""
@@ -265,3 +265,7 @@ def _writer(request: Request, words: Sequence[int]) -> _Ask:
         return client.write_register(address, words[0], device_id=unit)
 
     return ask
+
+
+def _no_connection(where: str) -> NotSentError:
+    return NotSentError(f"{where}: cannot connect; check its power, its cable, host and port")

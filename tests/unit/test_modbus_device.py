@@ -1,10 +1,13 @@
 """A register device on a wire that is a table: timelines of polls and writes, no sockets."""
 
+import asyncio
 import logging
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from config.links import ModbusDevice
 from config.registers import Table
@@ -387,5 +390,108 @@ def test_coils_and_devices_that_know_only_function_16(
         assert await bench.device.write("on", 1) == 1
         assert bench.wire.writes == [(function, 3, (1,))]
         assert await bench.device.write("on", 0) == 0
+
+    play(story())
+
+
+FAULTS: dict[str, DriverError | None] = {
+    "sound": None,
+    "refused": RefusedError("exception 2"),
+    "failing": DeviceFailureError("exception 4"),
+    "mute": LinkDownError("no answer"),
+}
+SITUATIONS = st.lists(
+    st.tuples(st.integers(1, 3), st.sampled_from(sorted(FAULTS))), min_size=1, max_size=10
+)
+
+
+@given(SITUATIONS, st.integers(0, 2), st.integers(1, 6), st.integers(1, 12))
+def test_whatever_fails_costs_only_what_lies_in_the_same_read(
+    situation: list[tuple[int, str]], hole: int, largest: int, longest: int
+) -> None:
+    """After a few polls every sound point that no mute one shares a block with comes each time."""
+    places, register = [], 0
+    for step, fault in situation:
+        register += step
+        places.append((register, fault))
+    words: dict[Any, Any] = {
+        ("holding", place): FAULTS[fault] or 1000 + place for place, fault in places
+    }
+    points = [{"name": f"p{place}", "register": place} for place, _ in places]
+    bench = Bench(*points, words=words, hole=hole, largest_block=largest)
+    bench.wire.longest = longest
+    faults = {f"p{place}": fault for place, fault in places}
+
+    async def story() -> None:
+        for number in range(30):
+            try:
+                read = await bench.poll()
+            except DriverError:
+                assert number < 20 or "sound" not in faults.values() or "mute" in faults.values()
+                continue
+            for name, value in read.items():
+                assert value == (1000 + int(name[1:]) if faults[name] == "sound" else None)
+                assert faults[name] in ("sound", "failing")
+            if number >= 20 and "mute" not in faults.values():
+                assert {n for n, f in faults.items() if f == "sound"} <= set(read)
+        for place, _ in places:
+            bench.wire.words["holding", place] = 5
+        await _until_whole(bench, len(places))
+
+    asyncio.run(story())
+
+
+async def _until_whole(bench: Bench, points: int) -> None:
+    """Ten minutes at most after the last refusal everything is read again."""
+    for _ in range(points + 2):
+        try:
+            read = await bench.poll(after=601)
+        except DriverError:
+            continue
+        if len(read) == points:
+            return
+    pytest.fail("some points never came back")
+
+
+@given(st.lists(st.booleans(), min_size=2, max_size=8).filter(lambda mute: not all(mute)))
+def test_mute_blocks_starve_neither_the_others_nor_each_other(mute: list[bool]) -> None:
+    words: dict[Any, Any] = {
+        ("holding", 10 * i): FAULTS["mute"] if dead else i for i, dead in enumerate(mute)
+    }
+    points = [{"name": f"p{i}", "register": 10 * i} for i in range(len(mute))]
+    bench = Bench(*points, words=words)
+
+    async def story() -> None:
+        tried: set[int] = set()
+        for number in range(4 * len(mute)):
+            try:
+                read = await bench.poll()
+            except DriverError:
+                assert number < len(mute)
+                continue
+            if number >= len(mute):
+                assert read == {f"p{i}": i for i, dead in enumerate(mute) if not dead}
+                tried |= {place // 10 for _, place, _ in bench.wire.reads}
+        assert tried == set(range(len(mute)))
+        revived = next((i for i, dead in enumerate(mute) if dead), 0)
+        bench.wire.words["holding", 10 * revived] = 77
+        seen = [await bench.poll() for _ in range(len(mute) + 1)]
+        assert any(f"p{revived}" in read for read in seen)
+
+    asyncio.run(story())
+
+
+def test_after_an_outage_a_refused_point_is_asked_for_again(play: Play) -> None:
+    bench = Bench(*row(2), words=filled(2, p1=RefusedError("exception 2")))
+
+    async def story() -> None:
+        assert await bench.poll() == {"p0": 100}
+        bench.wire.words["holding", 1] = 101
+        assert await bench.poll() == {"p0": 100}
+        bench.wire.down = LinkDownError("no answer")
+        with pytest.raises(LinkDownError):
+            await bench.poll()
+        bench.wire.down = None
+        assert await bench.poll() == {"p0": 100, "p1": 101}
 
     play(story())
