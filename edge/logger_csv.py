@@ -25,13 +25,15 @@ PREAMBLE = 60
 NO_VALUE = frozenset(
     {"", "na", "n/a", "#n/a", "nan", "null", "none", "-", "--", "---", "----", "无", "缺测"}
 )
-TIME_NAMES = frozenset(
+WHOLE_TIMES = frozenset(
     {
-        "timestamp", "datetime", "date", "time", "dateandtime", "recordedat", "measuredat",
-        "zeit", "datum", "datumzeit", "zeitstempel", "horodatage", "fecha",
-        "时间", "日期", "日期时间", "记录时间", "采集时间", "测量时间", "采样时间",
+        "timestamp", "datetime", "dateandtime", "recordedat", "measuredat", "datumzeit",
+        "zeitstempel", "horodatage", "日期时间", "记录时间", "采集时间", "测量时间", "采样时间",
     }
 )  # fmt: skip
+TIME_NAMES = WHOLE_TIMES | {
+    "date", "time", "datum", "zeit", "uhrzeit", "heure", "fecha", "hora", "时间", "日期",
+}  # fmt: skip
 VALUE_NAMES: dict[Quantity, tuple[str, ...]] = {
     Quantity.AIR_TEMPERATURE: (
         "temperature", "temperatur", "température", "airtemperature", "airtemp", "temp", "tempc",
@@ -197,11 +199,13 @@ def _find_header(lines: Sequence[_Line]) -> tuple[int, _Layout]:
         temperature = _folded(line.cells[values.get(Quantity.AIR_TEMPERATURE, 0)])
         fahrenheit = bool(re.search(r"°\s*f\b|fahrenheit|[(_\s]f\)?$", temperature))
         utc = any(re.search(r"utc|gmt", _folded(line.cells[index])) for index in times)
+        whole = [index for index in times if names[index] in WHOLE_TIMES]
+        times = tuple(whole[:1]) or times[:2]
         # Some exports number their rows in a first column that the header does not name.
         below = [len(one.cells) for one in lines[place + 1 : place + 20]]
         shift = int(bool(below) and min(below) == len(names) + 1 == max(below))
         return line.number, _Layout(
-            tuple(index + shift for index in times[:2]),
+            tuple(index + shift for index in times),
             {what: index + shift for what, index in values.items()},
             fahrenheit and Quantity.AIR_TEMPERATURE in values,
             utc,

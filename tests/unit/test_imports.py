@@ -5,7 +5,6 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
-from conftest import data_folder
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -13,6 +12,7 @@ from contracts.instants import instant, moment
 from contracts.quantities import Quantity
 from edge.imports import card_of, reading
 from edge.logger_csv import Export, UnusableFileError, Value, read_export
+from tests.conftest import data_folder
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 LONDON = ZoneInfo("Europe/London")
@@ -92,16 +92,22 @@ def test_a_sequence_of_days_that_could_be_months() -> None:
 
 def test_decimal_commas_semicolons_and_a_preamble() -> None:
     text = (
-        "\ufeffLogger;TH-7\nSerial;123\n\nDatum;Uhr;Temperatur [°C];Feuchte [%]\n"
-        "01.02.2024;x;21,8;45,5\n"
+        "\ufeffLogger;TH-7\nSerial;123\n\nDatum;Uhrzeit;Temperatur [°C];Feuchte [%]\n"
+        "01.02.2024;08:30;21,8;45,5\n"
     )
     export = read(text)
+    assert export.values[0].at == utc(2024, 2, 1, 0, 30)
     assert series(export, T) == [21.8]
     assert series(export, H) == [45.5]
 
 
 def test_date_and_time_in_two_columns() -> None:
     export = read("Date,Time,Temp\n2024-02-01,08:15:30,20\n")
+    assert [value.at for value in export.values] == [utc(2024, 2, 1, 0, 15, 30)]
+
+
+def test_a_whole_time_beside_a_date_is_enough() -> None:
+    export = read("Timestamp,Date,Temp\n2024-02-01 08:15:30,2024-02-01,20\n")
     assert [value.at for value in export.values] == [utc(2024, 2, 1, 0, 15, 30)]
 
 
