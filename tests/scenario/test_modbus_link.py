@@ -383,6 +383,22 @@ def test_a_connection_closed_when_idle_is_no_error_for_a_read(play: Play) -> Non
     play(story())
 
 
+def test_a_connection_closed_just_when_it_is_used_again_is_no_error_for_a_read(play: Play) -> None:
+    async def story() -> None:
+        async def every_second(asked: Asked, writer: asyncio.StreamWriter) -> None:
+            if len(server.requests) == 2:
+                writer.close()
+            else:
+                await answer(asked, writer)
+
+        async with hostile(every_second) as (server, link):
+            assert await read(link) == [218, 546]
+            assert await read(link) == [218, 546]
+            assert (len(server.requests), server.connections) == (3, 2)
+
+    play(story())
+
+
 def test_a_connection_closed_instead_of_an_answer_is_told_at_once(play: Play) -> None:
     async def hang_up(asked: Asked, writer: asyncio.StreamWriter) -> None:
         writer.close()
