@@ -1,160 +1,26 @@
 """The Modbus TCP link against servers that misbehave on a real socket."""
 
 import asyncio
-import struct
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
-from contextlib import asynccontextmanager
-from itertools import pairwise
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 import pytest
 import uvloop
 
-from config.links import ModbusTcp
 from config.registers import Table
-from drivers.errors import BadReplyError, DriverError, LinkDownError, NotSentError, RefusedError
-from drivers.links.modbus_tcp import ModbusTcpLink
+from drivers.errors import BadReplyError, DriverError, LinkDownError, RefusedError
 from drivers.protocols.modbus import DeviceFailureError
+from tests.scenario.hostile_modbus import (
+    TIMEOUT,
+    Asked,
+    answer,
+    hostile,
+    once,
+    read,
+    sending,
+)
 
 Play = Callable[[Coroutine[Any, Any, None]], None]
-TIMEOUT = 0.2
-
-
-class Asked:
-    """One request as the server saw it."""
-
-    def __init__(self, frame: bytes) -> None:
-        self.transaction, _, _, self.unit, self.function = struct.unpack(">HHHBB", frame[:8])
-        self.data = frame[8:]
-
-    def frame(
-        self,
-        pdu: bytes,
-        *,
-        transaction: int | None = None,
-        unit: int | None = None,
-        protocol: int = 0,
-        length: int | None = None,
-    ) -> bytes:
-        return (
-            struct.pack(
-                ">HHHB",
-                self.transaction if transaction is None else transaction,
-                protocol,
-                len(pdu) + 1 if length is None else length,
-                self.unit if unit is None else unit,
-            )
-            + pdu
-        )
-
-    def pdu(self, *words: int) -> bytes:
-        return struct.pack(f">BB{len(words)}H", self.function, 2 * len(words), *words)
-
-    def good(self, *words: int) -> bytes:
-        return self.frame(self.pdu(*words))
-
-
-Behave = Callable[[Asked, asyncio.StreamWriter], Awaitable[None]]
-
-
-class Hostile:
-    """A server that behaves as it is told, request by request."""
-
-    def __init__(self, behave: Behave) -> None:
-        self.behave = behave
-        self.connections = 0
-        self.requests: list[Asked] = []
-        self.port = 0
-        self._open: set[asyncio.StreamWriter] = set()
-        self._ended = asyncio.Event()
-        self._ended.set()
-
-    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self.connections += 1
-        self._open.add(writer)
-        self._ended.clear()
-        try:
-            while True:
-                head = await reader.readexactly(7)
-                body = await reader.readexactly(struct.unpack(">H", head[4:6])[0] - 1)
-                asked = Asked(head + body)
-                self.requests.append(asked)
-                await self.behave(asked, writer)
-        except (asyncio.IncompleteReadError, OSError):
-            pass
-        finally:
-            self._open.discard(writer)
-            writer.close()
-            if not self._open:
-                self._ended.set()
-
-    def cut(self) -> None:
-        for writer in self._open:
-            writer.close()
-
-    async def wait_cut(self) -> None:
-        await self._ended.wait()
-
-
-def config_of(port: int, **extra: Any) -> ModbusTcp:
-    return ModbusTcp.model_validate(
-        {
-            "kind": "modbus-tcp",
-            "id": "bus",
-            "host": "127.0.0.1",
-            "port": port,
-            "timeout": f"{int(1000 * TIMEOUT)}ms",
-            "devices": [{"id": "probe", "model": "xy-md02"}],
-            **extra,
-        }
-    )
-
-
-@asynccontextmanager
-async def hostile(behave: Behave, **extra: Any) -> AsyncIterator[tuple[Hostile, ModbusTcpLink]]:
-    it = Hostile(behave)
-    server = await asyncio.start_server(it.serve, "127.0.0.1", 0)
-    it.port = server.sockets[0].getsockname()[1]
-    link = ModbusTcpLink(config_of(it.port, **extra))
-    try:
-        yield it, link
-    finally:
-        await link.aclose()
-        server.close()
-        it.cut()
-        await it.wait_cut()
-        await asyncio.sleep(0.01)
-
-
-async def answer(asked: Asked, writer: asyncio.StreamWriter) -> None:
-    writer.write(asked.good(218, 546))
-
-
-async def read(link: ModbusTcpLink, unit: int = 1) -> list[int]:
-    return list(await link.read(unit, Table.INPUT, 1, 2))
-
-
-def once(first: Behave) -> Behave:
-    """Misbehave on the first request only."""
-    done = False
-
-    async def behave(asked: Asked, writer: asyncio.StreamWriter) -> None:
-        nonlocal done
-        if done:
-            await answer(asked, writer)
-        else:
-            done = True
-            await first(asked, writer)
-
-    return behave
-
-
-def sending(make: Callable[[Asked], bytes]) -> Behave:
-    async def behave(asked: Asked, writer: asyncio.StreamWriter) -> None:
-        writer.write(make(asked))
-
-    return behave
-
 
 WRONG = {
     "wrong unit": lambda a: a.frame(a.pdu(1, 2), unit=a.unit + 1),
@@ -448,129 +314,6 @@ def test_a_write_whose_echo_differs_is_refused(
             server.behave = otherwise
             with pytest.raises(BadReplyError, match="echo differs"):
                 await link.write(1, function, 3, words)
-
-    play(story())
-
-
-def test_nobody_listening_is_told_as_never_sent_and_found_again(play: Play) -> None:
-    async def story() -> None:
-        async with hostile(answer) as (server, _):
-            port = server.port
-        dead = ModbusTcpLink(config_of(port))
-        with pytest.raises(NotSentError, match=rf"127\.0\.0\.1:{port}"):
-            await read(dead)
-        reborn = Hostile(answer)
-        listener = await asyncio.start_server(reborn.serve, "127.0.0.1", port)
-        assert await read(dead) == [218, 546]
-        await dead.aclose()
-        await reborn.wait_cut()
-        listener.close()
-
-    play(story())
-
-
-def test_a_dead_host_costs_the_whole_bus_one_connect_not_one_each(play: Play) -> None:
-    async def story() -> None:
-        async with hostile(answer) as (server, _):
-            port = server.port
-        dead = ModbusTcpLink(config_of(port))
-        attempts = 0
-        connect = dead._connect
-
-        async def counted() -> Any:
-            nonlocal attempts
-            attempts += 1
-            return await connect()
-
-        dead._connect = counted  # type: ignore[method-assign]  # only counts
-        results = await asyncio.gather(
-            *(read(dead, unit) for unit in range(1, 40)), return_exceptions=True
-        )
-        assert all(isinstance(result, NotSentError) for result in results)
-        assert attempts == 1
-
-    play(story())
-
-
-def test_a_mute_unit_costs_its_neighbours_one_slice(play: Play) -> None:
-    async def mute(asked: Asked, writer: asyncio.StreamWriter) -> None:
-        if asked.unit != 13:
-            await answer(asked, writer)
-
-    async def story() -> None:
-        async with hostile(mute) as (_, link):
-            loop = asyncio.get_running_loop()
-            begun = loop.time()
-            results = await asyncio.gather(
-                *(read(link, unit) for unit in (1, 13, 2, 3, 4)), return_exceptions=True
-            )
-            assert isinstance(results.pop(1), LinkDownError)
-            assert results == [[218, 546]] * 4
-            assert loop.time() - begun < 2 * TIMEOUT
-
-    play(story())
-
-
-def test_many_mute_units_get_half_of_the_wire_and_come_back(play: Play) -> None:
-    """Ten mute units asked without end, one healthy unit that never waits for two of them."""
-
-    async def story() -> None:
-        loop = asyncio.get_running_loop()
-        silent = set(range(10, 20))
-        waits: list[float] = []
-
-        async def behave(asked: Asked, writer: asyncio.StreamWriter) -> None:
-            if asked.unit not in silent:
-                await answer(asked, writer)
-
-        async def pester(link: ModbusTcpLink, unit: int) -> None:
-            while True:
-                try:
-                    await read(link, unit)
-                except LinkDownError:
-                    continue
-                return
-
-        async with hostile(behave, timeout="100ms") as (_, link):
-            async with asyncio.TaskGroup() as group:
-                for unit in sorted(silent):
-                    group.create_task(pester(link, unit), name=f"unit {unit}")
-                await asyncio.sleep(10 * 0.11)  # by then each is known as mute
-                end = loop.time() + 1.2
-                while loop.time() < end:
-                    begun = loop.time()
-                    await read(link)
-                    waits.append(loop.time() - begun)
-                    await asyncio.sleep(0.002)
-                silent.clear()
-                begun = loop.time()
-            assert loop.time() - begun < 0.6
-        assert max(waits) < 2.5 * 0.1
-        assert sum(wait > 0.05 for wait in waits) <= 10
-        assert len(waits) > 60
-
-    play(story())
-
-
-def test_one_exchange_at_a_time_and_the_pause_between(play: Play) -> None:
-    async def story() -> None:
-        loop = asyncio.get_running_loop()
-        times: list[float] = []
-        busy = 0
-
-        async def watch(asked: Asked, writer: asyncio.StreamWriter) -> None:
-            nonlocal busy
-            times.append(loop.time())
-            busy += 1
-            assert busy == 1
-            await asyncio.sleep(0.005)
-            busy -= 1
-            await answer(asked, writer)
-
-        async with hostile(watch, pause="30ms") as (_, link):
-            await asyncio.gather(*(read(link, unit) for unit in range(1, 5)))
-        gaps = [late - early for early, late in pairwise(times)]
-        assert min(gaps) >= 0.034
 
     play(story())
 
