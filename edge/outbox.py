@@ -114,10 +114,13 @@ class Outbox:
         return news
 
     def connected(self, now: float) -> None:
-        """Begin anew: nothing is in flight, and everything on disk so far is backlog."""
+        """Begin anew: nothing is in flight; all on disk is backlog but what is true now.
+
+        The newest batch goes first, so that nobody waits for the present behind the past.
+        """
         self.online = True
         self.flights.clear()
-        self._horizon = self.last + 1
+        self._horizon = max(1, self.last + 1 - MOST_RECORDS)
         self._patience = PATIENCE
         self._stalled = False
         self._backlog_from = now

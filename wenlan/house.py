@@ -76,14 +76,17 @@ class House:
 
 
 def prepare(site_path: Path, data: Path, http_port: int) -> House:
-    """Choose ports, begin a new data folder (the one before is kept), and read the site."""
+    """Choose ports, begin a new data folder (the one before is kept), and read the site.
+
+    With `http_port` 0 every port is one that the system chooses.
+    """
     data = data.resolve()
     if data.exists():
         previous = data.with_name(f"{data.name}.previous")
         shutil.rmtree(previous, ignore_errors=True)
         data.rename(previous)
     data.mkdir(parents=True)
-    environment = for_site(site_path, os.environ)
+    environment = for_site(site_path, os.environ, usual=http_port != 0)
     environment["WENLAN_PAD"] = str(data / "pad-1")
     environment["WENLAN_SIP2_LOGIN"] = "kiosk"
     environment["WENLAN_SIP2_PASSWORD"] = secrets.token_urlsafe(12)

@@ -42,7 +42,10 @@ def test_nothing_is_sent_before_connecting() -> None:
 def test_live_data_overtakes_the_backlog() -> None:
     outbox = Outbox(Ranges([(1, 100_000)]), 100_000)
     outbox.connected(0.0)
-    assert [pick.live for pick in send_all(outbox, 0.0)] == [False]
+    # The newest batch is what is true now; it goes before everything older.
+    newest, oldest = send_all(outbox, 0.0)
+    assert newest == Pick(100_001 - MOST_RECORDS, 100_000, live=True)
+    assert oldest == Pick(1, MOST_RECORDS, live=False)
     outbox.appended(100_010)
     assert send_all(outbox, 0.01) == [Pick(100_001, 100_010, live=True)]
 
@@ -50,6 +53,9 @@ def test_live_data_overtakes_the_backlog() -> None:
 def test_the_backlog_keeps_a_bounded_rate_and_order() -> None:
     outbox = Outbox(Ranges([(1, 10_000)]), 10_000)
     outbox.connected(0.0)
+    newest = outbox.pick(0.0)
+    assert newest is not None
+    outbox.sent(newest, newest.first, newest.last, 0.0)
     sent: list[tuple[float, int]] = []
     now = 0.0
     while now < 1.0:
@@ -64,6 +70,7 @@ def test_the_backlog_keeps_a_bounded_rate_and_order() -> None:
 def test_while_nobody_answers_live_data_still_goes_and_the_backlog_only_probes() -> None:
     outbox = Outbox(Ranges([(1, 50_000)]), 50_000)
     outbox.connected(0.0)
+    send_all(outbox, 0.0)
     last, backlog_sent, live_sent = 50_000, 0, 0
     for second in range(600):
         last += 100
