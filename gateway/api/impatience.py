@@ -30,13 +30,13 @@ class ImpatientProtocol(HttpToolsProtocol):
         super().connection_lost(exc)
 
     def on_message_begin(self) -> None:
-        """A further request on the same connection has begun."""
+        """Begin to wait for the rest of a further request."""
         super().on_message_begin()
         if self._waiting is None:
             self._wait()
 
     def on_headers_complete(self) -> None:
-        """The headers are here; what follows has its deadline in the application."""
+        """Stop waiting; what follows has its deadline in the application."""
         self._stop()
         super().on_headers_complete()
 

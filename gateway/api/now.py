@@ -54,8 +54,10 @@ class Roster(NamedTuple):
 
 
 class Gauge(NamedTuple):
-    """One quantity of one space. `value` is that of the probe nearest to, or furthest out of,
-    the limits; None when no probe is live, and then `last_value` is history.
+    """One quantity of one space.
+
+    `value` is that of the probe nearest to the limits, or furthest outside them; None when no
+    probe is live, and then `last_value` is history.
     """
 
     quantity: str
