@@ -2,11 +2,16 @@
 
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
 
 import config
 from config.loader import load_site
+from tests.unit.test_config_loader import JUNK, PLACES
 from wenlan.check import check
 
 EXAMPLE = Path(config.__file__).parent / "sites" / "zhijiang" / "site.yaml"
@@ -96,3 +101,19 @@ def test_what_is_seldom_meant_is_noted_and_not_refused(tmp_path: Path) -> None:
     assert status == 0
     assert "register 40001 looks like a manual's number" in printed
     assert "2 devices of link vault-bus have unit 2" in printed
+
+
+@given(st.sampled_from(PLACES), JUNK)
+def test_no_change_of_the_example_breaks_the_check(
+    tmp_path_factory: pytest.TempPathFactory, place: tuple[str | int, ...], junk: Any
+) -> None:
+    tree: Any = yaml.safe_load(EXAMPLE.read_text(encoding="utf-8"))
+    around = tree
+    for part in place[:-1]:
+        around = around[part]
+    around[place[-1]] = junk
+    path = tmp_path_factory.getbasetemp() / "checked.yaml"
+    path.write_text(yaml.safe_dump(tree, allow_unicode=True, sort_keys=False), encoding="utf-8")
+    status, printed = check(path, {})
+    assert status in (0, 2)
+    assert printed.startswith(f"{path}:")
