@@ -161,12 +161,14 @@ def _match(
     times = [at for at, _, _ in given]
     used = [False] * len(given)
     for at, value in stored:
-        place = bisect_left(times, at - LONGEST_POLL)
-        while place < len(given) and times[place] <= at + LONGEST_POLL:
-            if not used[place] and abs(given[place][1] - value) <= 1e-6 * max(1.0, abs(value)):
-                used[place] = True
-                break
-            place += 1
+        begin, end = (bisect_left(times, at + offset) for offset in (-LONGEST_POLL, LONGEST_POLL))
+        same = [
+            place
+            for place in range(begin, end)
+            if not used[place] and abs(given[place][1] - value) <= 1e-6 * max(1.0, abs(value))
+        ]
+        if same:
+            used[min(same, key=lambda place: abs(times[place] - at))] = True
         else:
             result.altered.append(f"{path} at {at}: {value} is no answer that the device gave")
     result.answers += len(given)
