@@ -99,12 +99,8 @@ class Dispatcher:
             elif isinstance(message, Connection):
                 await self._sight.connected(message, at)
                 await self._voice.ask_state(at)
-            else:
-                was_away = not self._sight.present
-                if await self._sight.see(message, at):
-                    if was_away:
-                        self._voice.start_anew()
-                    await self._work(at)
+            elif await self._sight.see(message, at):
+                await self._work(at)
 
     async def tick(self) -> None:
         """Do what is due. Call it every second."""

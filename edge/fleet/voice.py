@@ -21,10 +21,6 @@ class Voice:
         self._vehicle = vehicle
         self._told: dict[str, Instant] = {}
 
-    def start_anew(self) -> None:
-        """Forget what was told, after the robot was away."""
-        self._told.clear()
-
     async def order(self, order: Order, at: Instant) -> None:
         """Send an order."""
         if self._due(f"order {order.order_id}", at):

@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 
 from config.links import Robot
 from config.site import Fleet
@@ -93,12 +93,14 @@ class MemoryVehicle:
         self.clock = 0
         self.agenda = Agenda(lambda order, step: self.log.append((order, step)))
         self.body = Body(STATIONS, "ground", "dock", self.agenda)
+        self.witness: Callable[[str], None] = lambda _: None
         self._fuse = fuse
 
     async def send(self, order: vda5050.Order) -> None:
         self._fuse.burn()
         if not self.linked:
             raise NotSentError("the link is cut")
+        self.witness(order.order_id)
         self.orders.append(order)
         self.body.take_order(json.loads(vda5050.encode(self._head(), order)))
         self._fuse.burn()
@@ -149,10 +151,16 @@ class FleetWorld:
         self.diary = MemoryDiary(self.fuse)
         self.vehicle = MemoryVehicle(self.fuse)
         self.restarts = 0
+        self.vehicle.witness = self._is_on_disk
         self.start()
 
     def start(self) -> None:
         self.dispatcher = Dispatcher(self.vehicle, ROBOT, FLEET, self.diary, self.now)
+
+    def _is_on_disk(self, delivery: str) -> None:
+        """What goes out must have been written down, as it goes out."""
+        assert DeliveryStep.SENT in self.steps(delivery)
+        assert b'"nodes"' in self.diary.memory[f"fleet/robot-1/job/{delivery}"]
 
     def now(self) -> int:
         return (1_000_000 + self.seconds) * SECOND

@@ -306,6 +306,73 @@ def test_after_loading_a_forgotten_order_is_for_staff_and_the_queue_goes_on(play
     play(story())
 
 
+def test_an_order_forgotten_while_picking_is_for_staff_even_after_a_restart(play: Play) -> None:
+    async def story() -> None:
+        for restart in (False, True):
+            world = FleetWorld()
+            delivery = await world.deliver()
+            task = None
+            while task is None or task.status != "RUNNING":
+                await world.second()
+                task = world.vehicle.agenda.due()
+            await world.second()
+            if restart:
+                world.start()
+            world.vehicle.reboot()
+            await world.dispatcher.hear(world.vehicle.connection("ONLINE"))
+            await world.second()
+            assert world.steps(delivery) == [ASKED, SENT, ACCEPTED, FAILED]
+            assert len(world.vehicle.orders) == 1
+
+    play(story())
+
+
+def test_a_delivery_that_was_done_before_it_could_be_stopped_counts_as_done(play: Play) -> None:
+    async def story() -> None:
+        world = FleetWorld()
+        delivery = await world.deliver()
+        await world.until(LOADED, delivery)
+        world.vehicle.linked = False
+        await world.run(5)
+        await world.order("c2", "cancel", delivery=delivery)
+        await world.run(60)
+        assert world.ends(delivery) == []
+        world.vehicle.linked = True
+        await world.run(5)
+        assert world.ends(delivery) == [DELIVERED]
+
+    play(story())
+
+
+def test_a_robot_that_comes_back_has_all_its_time_again(play: Play) -> None:
+    async def story() -> None:
+        world = FleetWorld()
+        delivery = await world.deliver()
+        await world.until(ACCEPTED, delivery)
+        world.vehicle.body.e_stop = "MANUAL"
+        world.vehicle.linked = False
+        await world.run(3600)
+        world.vehicle.linked = True
+        await world.run(5)
+        world.vehicle.body.e_stop = "NONE"
+        await world.until(DELIVERED, delivery)
+
+    play(story())
+
+
+def test_a_restarted_robot_with_a_wrong_clock_is_believed_after_its_connection(play: Play) -> None:
+    async def story() -> None:
+        world = FleetWorld()
+        await world.run(40)
+        world.vehicle.reboot()
+        await world.dispatcher.hear(world.vehicle.connection("CONNECTIONBROKEN"))
+        await world.dispatcher.hear(world.vehicle.connection("ONLINE"))
+        await world.dispatcher.hear(world.vehicle.state(timestamp="1970-01-01T00:00:00Z"))
+        assert world.connections() == ["ONLINE", "CONNECTIONBROKEN", "ONLINE"]
+
+    play(story())
+
+
 def test_a_state_from_before_the_order_that_comes_late_changes_nothing(play: Play) -> None:
     async def story() -> None:
         world = FleetWorld()
