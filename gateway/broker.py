@@ -21,6 +21,8 @@ log = logging.getLogger(__name__)
 
 KEEP_ALIVE = 10
 """Seconds; a broker that says nothing is given up within two of them."""
+FAREWELL = 1.0
+"""Seconds that the broker gets to answer a disconnection."""
 FIRST_PAUSE = 0.2
 LONGEST_PAUSE = 10.0
 FAILURE = 0x80
@@ -94,6 +96,7 @@ class Broker:
                     log.warning(
                         "broker %s is gone (%s); trying again until it is back", where, causes
                     )
+            _heed_cancellation()  # a failing farewell to the broker took its place
             if self.connected.is_set():
                 failures = 0
             self.connected.clear()
@@ -108,9 +111,12 @@ class Broker:
                 await self._subscribe(client)
                 log.info("broker %s is there", where)
                 self.connected.set()
-                async with asyncio.TaskGroup() as group:
-                    group.create_task(self._send(client), name="broker-send")
-                    await self._listen(client)
+                try:
+                    async with asyncio.TaskGroup() as group:
+                        group.create_task(self._send(client), name="broker-send")
+                        await self._listen(client)
+                finally:
+                    client.timeout = FAREWELL
         finally:
             # aiomqtt leaves the socket open when the broker never answers CONNECT or DISCONNECT.
             client._client._sock_close()  # noqa: SLF001
@@ -118,7 +124,9 @@ class Broker:
     async def _subscribe(self, client: aiomqtt.Client) -> None:
         topics = of_edge(self._site, "+")
         for topic, qos in ((topics.state, 1), (f"{topics.card}+", 1), (topics.journal, 0)):
-            for granted in await client.subscribe(topic, qos):
+            answers = await client.subscribe(topic, qos)
+            _heed_cancellation()
+            for granted in answers:
                 code = granted if isinstance(granted, int) else granted.value
                 if code >= FAILURE:
                     raise RefusedSubscriptionError(
@@ -137,6 +145,7 @@ class Broker:
             key, topic, payload = await self._outbox.next()
             try:
                 await client.publish(topic, payload, qos=1)
+                _heed_cancellation()
             except BaseException:
                 self._outbox.put_back(key, topic, payload)
                 raise
@@ -155,6 +164,14 @@ class Broker:
             timeout=KEEP_ALIVE,
             tls_context=ssl.create_default_context() if address.tls else None,
         )
+
+
+def _heed_cancellation() -> None:
+    """Be cancelled after all: in Python 3.11 `asyncio.wait_for`, which aiomqtt uses, forgets a
+    cancellation that comes together with the result."""  # noqa: D205, D209 - one sentence
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError
 
 
 def _leaves(group: BaseExceptionGroup[BaseException]) -> list[BaseException]:
