@@ -129,7 +129,7 @@ class Agenda:
         """Whether an action of the order failed: the master must decide."""
         return any(one.status == "FAILED" for one in self.tasks if one.sequence is not None)
 
-    def complain(self, fault: OrderFault, about: Message) -> None:
+    def complain(self, fault: OrderFault, about: object) -> None:
         """Report an error with what it is about."""
         references = [
             {"referenceKey": key, "referenceValue": str(about[key])}
