@@ -142,6 +142,7 @@ async def space_context(board: Board, one: Space, request: Request) -> dict[str,
             limit = limits.get(quantity)
             charts.append(_chart(quantity, found, limit, (begin, end)))
     devices = [row for row in roster.devices.values() if row.card.space == one.id]
+    devices.sort(key=lambda row: row.card.family != "climate")
     orders = {
         row.id: await parts.archive.ask(ledgers.commands, row.id, "", 5)
         for row in devices

@@ -68,7 +68,7 @@ ALARM_KINDS = {
     "retrospective": _("Found afterwards"),
     "journal-fill": _("Journal filling"),
     "clock": _("Wrong clock"),
-    "device": _("Device"),
+    "store": _("Database"),
 }
 ALARM_ACTIONS = {
     "raise": _("raised"),
@@ -91,6 +91,10 @@ GUIDANCE = {
     ),
     "journal-fill": _(
         "The edge keeps what it cannot deliver. Restore its connection before the journal is full."
+    ),
+    "store": _(
+        "Meanwhile nothing was acknowledged, and edges kept everything. Look for a full or failing"
+        " disk of the gateway."
     ),
     "clock": _("Set the edge's clock right: what it measures carries times from the future."),
     "limit": _("Check air conditioning, doors and the probe itself."),
@@ -148,15 +152,38 @@ POINTS = {
     "supply_temperature": _("Supply air"),
     "temperature_setpoint": _("Temperature setpoint"),
     "humidity_setpoint": _("Humidity setpoint"),
+    "on": _("Unit"),
     "cooling": _("Cooling"),
+    "cooling_stage_1": _("Cooling, stage 1"),
+    "cooling_stage_2": _("Cooling, stage 2"),
+    "heating_stage_2": _("Heating, stage 2"),
     "heating": _("Heating"),
     "humidifying": _("Humidifying"),
     "dehumidifying": _("Dehumidifying"),
     "fan": _("Fan"),
     "alarm": _("Alarm of the unit"),
-    "unit_on": _("Unit on"),
+    "alarm_bits": _("Alarm bits of the unit"),
+    "healthy": _("Healthy"),
     "dew_point": _("Dew point"),
 }
+SWITCHES = {
+    **dict.fromkeys(
+        (
+            "on",
+            "fan",
+            "cooling_stage_1",
+            "cooling_stage_2",
+            "heating",
+            "heating_stage_2",
+            "humidifying",
+            "dehumidifying",
+        ),
+        (_("off"), _("on")),
+    ),
+    "alarm": (_("no"), _("yes")),
+    "healthy": (_("no"), _("yes")),
+}
+"""Points of 0 and 1, and what these are called."""
 TALLIES = {
     "duplicate": _("Came again, not stored twice"),
     "late": _("Came late"),
@@ -245,6 +272,7 @@ def sentence(row: Alarm, name: str, say: Say, when: Callable[[Instant], str]) ->
         ("silence", "silent"): say(_("{name} gives no values")),
         ("edge-silence", "silent"): say(_("Edge {name} is silent, and {count} devices with it")),
         ("journal-fill", "filling"): say(_("The journal of edge {name} is {fill} % full")),
+        ("store", "unwritable"): say(_("The gateway could not write its store")),
         ("clock", "ahead"): say(_("The clock of edge {name} runs ahead")),
     }
     text = texts.get((row.kind, row.code))

@@ -56,7 +56,7 @@ PERIOD = 30 * SECOND
 DAY = 24 * HOUR
 CURVE = (0, 0, 0, 0, 0, 0, 0, 2, 9, 26, 38, 44, 30, 41, 47, 43, 36, 25, 14, 6, 1, 0, 0, 0)
 BOOKS = (
-    ("红楼梦（上）", "ZJ300101"), ("文澜阁与四库全书", "ZJ300114"), ("西湖梦寻", "ZJ300122"),
+    ("红楼梦", "ZJ300101"), ("文澜阁与四库全书", "ZJ300114"), ("西湖梦寻", "ZJ300122"),
     ("The Art of Computer Programming", "ZJ300137"), ("Reference atlas", "ZJ300140"),
     ("围城", "ZJ300155"), ("中国古代雕版印刷", "ZJ300163"), ("呐喊", "ZJ300170"),
 )  # fmt: skip
@@ -94,13 +94,23 @@ def values(at: Instant, end: Instant, noise: random.Random) -> Iterator[tuple[st
     for probe, (warm, damp, dt, dh) in CLIMATE.items():
         if probe == "probe-v1-a" and end - 9 * HOUR < at < end - 7 * HOUR:
             continue  # a hole
-        if probe == "probe-v1-b" and end - 26 * MINUTE < at <= end:
+        if probe == "probe-v1-b" and end - 26 * MINUTE < at:
             continue  # silent since
         wave = math.sin(turn - 1.2) + 0.35 * math.sin(5 * turn)
-        rise = 7.5 * max(0.0, 1 - (end - at) / (2 * HOUR)) if probe == "probe-v2" else 0.0
+        rise = 9.5 * max(0.0, 1 - max(0, end - at) / (2 * HOUR)) if probe == "probe-v2" else 0.0
         yield f"{probe}/temperature", round(warm + dt * wave + noise.gauss(0, 0.03), 2)
         yield f"{probe}/humidity", round(damp - dh * wave + rise + noise.gauss(0, 0.12), 2)
+    if at <= end - 26 * MINUTE:
+        yield "probe-v1-b/healthy", 1.0
     for unit in ("ac-v1", "ac-v2", "ac-wood"):
+        for name in ("on", "fan", "cooling_stage_1"):
+            yield f"{unit}/{name}", 1.0
+        for name in (
+            "cooling_stage_2", "heating", "heating_stage_2", "humidifying", "dehumidifying",
+            "alarm", "alarm_bits",
+        ):  # fmt: skip
+            yield f"{unit}/{name}", 0.0
+        yield f"{unit}/cooling", round(45 + 20 * math.sin(7 * turn), 1)
         for name, middle in AIR.items():
             sway = 0.0 if "setpoint" in name else 0.4 * math.sin(7 * turn)
             yield f"{unit}/{name}", round(middle + sway, 1)
@@ -135,10 +145,10 @@ def events(end: Instant, noise: random.Random) -> Iterator[tuple[str, Record]]:
         at = end - minutes * MINUTE
         steps = [DeliveryStep.ASKED, DeliveryStep.SENT, DeliveryStep.ACCEPTED, DeliveryStep.LOADED]
         steps += [goal] if goal not in steps else []
-        for i, step in enumerate(steps):
-            why = "the way was blocked for 10 min" if step is DeliveryStep.FAILED else ""
+        for i, taken in enumerate(steps):
+            why = "the way was blocked for 10 min" if taken is DeliveryStep.FAILED else ""
             yield "front", DeliveryChanged(
-                order, at + i * 25 * SECOND, "robot-1", step, f"ZJ30{minutes:04}", "stacks-desk",
+                order, at + i * 25 * SECOND, "robot-1", taken, f"ZJ30{minutes:04}", "stacks-desk",
                 "hall-desk", "aisle", why,
             )  # fmt: skip
     yield "front", DeviceChanged("ils", end - 8 * HOUR, True)
@@ -224,7 +234,7 @@ class World:
 
 
 async def live_on(world: World, keeper: Keeper) -> None:
-    end = 2**61
+    end = now()
     while True:
         at = now()
         for message in world.hello(at) if world.next["front"] % 40 == 0 else ():

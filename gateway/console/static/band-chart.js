@@ -147,15 +147,20 @@
     }
 
     options() {
-      const value = (_, raw) => raw === null || raw === undefined ? "—" : `${raw.toFixed(this.digits)} ${this.dataset.unit}`;
+      const said = (raw) => raw === null || raw === undefined ? "—" : raw.toFixed(this.digits);
+      const value = (plot, raw, number, row) => {
+        if (raw === null || raw === undefined) return "—";
+        const low = said(plot.data[number + 1]?.[row]), high = said(plot.data[number + 2]?.[row]);
+        return `${said(raw)} ${this.dataset.unit}${low === high ? "" : ` (${low}–${high})`}`;
+      };
       const series = [{ label: words.time, value: (_, at) => at === null ? "—" : full.format(at * 1000) }];
       const bands = [];
       this.paths.forEach((_, i) => {
         const stroke = colour(`--s${(i % 4) + 1}`);
         const first = series.length;
-        const edge = { stroke: `color-mix(in srgb, ${stroke} 35%, transparent)`, width: 1, points: { show: false }, value, show: true };
+        const edge = { stroke: `color-mix(in srgb, ${stroke} 35%, transparent)`, width: 1, points: { show: false }, class: "edge" };
         series.push({ label: this.labels[i], stroke, width: 1.8, value, points: { show: this.lonely(i), size: 4 } });
-        series.push({ ...edge, label: "↓" }, { ...edge, label: "↑" });
+        series.push({ ...edge, label: "min" }, { ...edge, label: "max" });
         bands.push({ series: [first + 2, first + 1], fill: `color-mix(in srgb, ${stroke} 16%, transparent)` });
       });
       return {

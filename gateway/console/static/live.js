@@ -6,7 +6,6 @@
   const icons = JSON.parse(body.dataset.icons);
   const zone = body.dataset.zone;
   const SILENCE = 12000; // milliseconds without a message: the server speaks every 4 s
-  const STALE = 60000; // an age beyond this is worth a coarser word
   const kept = { spaces: {}, points: {} };
   let offset = Number(body.dataset.now) - Date.now();
   let socket = null;
@@ -50,7 +49,8 @@
     if (!value) return;
     const digits = Number(value.dataset.digits ?? 1);
     const live = connected && entry.v !== null;
-    const said = live ? number(entry.v, digits) : words.unknown;
+    const names = (value.dataset.switch ?? "").split("|");
+    const said = live ? names[entry.v] || number(entry.v, digits) : words.unknown;
     if (value.textContent !== said) value.textContent = said;
     const last = host.querySelector("[data-last]");
     if (last) {
