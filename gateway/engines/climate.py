@@ -95,7 +95,7 @@ class Excursion(NamedTuple):
     side: str
     since: Instant
     until: Instant
-    """The last value that was still outside."""
+    """The last value outside the band; what follows inside the deadband may still join it."""
     peak: float
 
 
@@ -105,21 +105,22 @@ def excursions(
     """Give the excursions of a series in the order of time, of whatever length.
 
     A hole in the series longer than `hole` microseconds ends an excursion: nobody knows what lay
-    in between. `begun` is one that the series continues.
+    in between. `begun` is one that the series continues, from right after its end.
     """
     now = begun
+    seen = begun.until if begun else 0
     for at, value in values:
-        if now is not None and (at - now.until > hole or not still(rule, now.side, value)):
-            yield now
-            now = None
         side = side_of(rule, value)
-        if now is not None and side and side != now.side:
+        if now is not None and (
+            at - seen > hole or not still(rule, now.side, value) or side not in ("", now.side)
+        ):
             yield now
             now = None
-        if now is not None:
-            further = max if now.side == ABOVE else min
+        if now is not None and side:
+            further = max if side == ABOVE else min
             now = now._replace(until=at, peak=further(now.peak, value))
         elif side:
             now = Excursion(side, at, at, value)
+        seen = at
     if now is not None:
         yield now
