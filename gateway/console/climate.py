@@ -14,6 +14,8 @@ from gateway.api.now import CLIMATE, Gauge, Roster, condition_of, unheard
 from gateway.api.problems import Problem, unknown
 from gateway.console import drawing
 from gateway.console.frame import Frame
+from gateway.console.ledgers import alarm_name
+from gateway.console.today import Today
 from gateway.live import Freshness, Picture
 from gateway.storage import ledgers, series
 
@@ -73,6 +75,7 @@ def add(router: APIRouter, frame: Frame) -> None:
     """Add the routes."""
     board = frame.board
     trends = Trends(board)
+    today = Today(board)
 
     @router.get("/")
     async def wall(request: Request) -> Response:
@@ -85,7 +88,14 @@ def add(router: APIRouter, frame: Frame) -> None:
         for tile in tiles.values():
             counts[tile.condition] = counts.get(tile.condition, 0) + 1
         return frame.page(
-            request, "wall", tiles=tiles, trends=drawn, span=span, counts=counts, roster=roster
+            request,
+            "wall",
+            tiles=tiles,
+            trends=drawn,
+            span=span,
+            counts=counts,
+            day=await today.now(),
+            name_of=lambda row, speech: alarm_name(board.parts.site, roster, row, speech),
         )
 
     @router.get("/spaces/{name}")

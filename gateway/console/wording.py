@@ -61,6 +61,12 @@ ALARM_STATES = {
     "returned-unacknowledged": _("Over, not acknowledged"),
     "normal": _("Closed"),
 }
+ALARM_ICONS = {
+    "unacknowledged": "✖",
+    "acknowledged": "◉",
+    "returned-unacknowledged": "↩",
+    "normal": "✔",
+}
 ALARM_KINDS = {
     "limit": _("Limit"),
     "silence": _("Silent device"),
