@@ -131,16 +131,21 @@ def _demo(options: argparse.Namespace) -> int:
 
 
 def _gateway(options: argparse.Namespace) -> int:
+    from gateway.storage.store import StoreError
     from gateway.wiring import run_gateway
     from wenlan.process import begin_logging, now, run
 
     site = _site(options)
     begin_logging("gateway")
     options.data.mkdir(parents=True, exist_ok=True)
-    return run(run_gateway(site, options.data, now, options.host, options.port))
+    try:
+        return run(run_gateway(site, options.data, now, options.host, options.port))
+    except (StoreError, OSError) as error:
+        return _cannot(error)
 
 
 def _edge(options: argparse.Namespace) -> int:
+    from edge.journalfile import JournalError
     from edge.wiring import run_edge
     from wenlan.process import begin_logging, now, run
 
@@ -148,7 +153,16 @@ def _edge(options: argparse.Namespace) -> int:
     edge = site.edge(options.name)
     begin_logging(f"edge {edge.id}")
     options.data.mkdir(parents=True, exist_ok=True)
-    return run(run_edge(site, edge, options.data, now))
+    try:
+        return run(run_edge(site, edge, options.data, now))
+    except JournalError as error:
+        return _cannot(error)
+
+
+def _cannot(error: Exception) -> int:
+    """Say in one line why a process ended; a service manager starts it again."""
+    print(f"wenlan: {error}", file=sys.stderr)
+    return 1
 
 
 def _simulate(options: argparse.Namespace) -> int:

@@ -80,6 +80,8 @@ class Comparison:
     """Values in the answers that devices gave."""
     unjournalled: int = 0
     """Values that a killed edge had not yet written down."""
+    unheard: int = 0
+    """Values in answers that came too late, or spoilt: the edge said that the device was gone."""
     altered: list[str] = field(default_factory=list)
     disagreements: list[str] = field(default_factory=list)
 
@@ -129,13 +131,16 @@ def _readings(
                 path = f"{poll['device']}/{name}"
                 answers[path].append((poll["at"], place.read(words), bool(poll.get("fault"))))
     ends = _edge_ends(data)
+    gone = _absences(store)
     for path, given in answers.items():
+        device = path.split("/")[0]
         stored = store.execute(
             "SELECT at, value FROM reading JOIN point ON point.id = reading.point"
             " WHERE path = ? AND value IS NOT NULL ORDER BY at",
             (path,),
         ).fetchall()
-        _match(path, given, stored, ends.get(edges[path.split("/")[0]], []), result)
+        excuses = Excuses(ends.get(edges[device], []), gone.get(device, []))
+        _match(path, given, stored, excuses, result)
 
 
 def _edge_ends(data: Path) -> dict[str, list[Instant]]:
@@ -149,11 +154,34 @@ def _edge_ends(data: Path) -> dict[str, list[Instant]]:
     return ends
 
 
+class Excuses(NamedTuple):
+    """Why an answer may rightly be in no book."""
+
+    ends: list[Instant]
+    """When the device's edge ended."""
+    gone: list[tuple[Instant, Instant]]
+    """From when to when its edge said that the device did not answer as it should."""
+
+
+def _absences(store: sqlite3.Connection) -> dict[str, list[tuple[Instant, Instant]]]:
+    absences: dict[str, list[tuple[Instant, Instant]]] = defaultdict(list)
+    since: dict[str, Instant] = {}
+    events = store.execute("SELECT subject, at, body FROM event WHERE kind = 'device' ORDER BY at")
+    for device, at, body in events:
+        if not json.loads(body)["available"]:
+            since.setdefault(device, at)
+        elif device in since:
+            absences[device].append((since.pop(device) - LONGEST_POLL, at))
+    for device, at in since.items():
+        absences[device].append((at - LONGEST_POLL, 2**62))
+    return absences
+
+
 def _match(
     path: str,
     given: list[tuple[Instant, float, bool]],
     stored: list[tuple[Instant, float]],
-    ends: list[Instant],
+    excuses: Excuses,
     result: Comparison,
 ) -> None:
     """Give each stored value an answer of its own: same value, about the same time."""
@@ -175,8 +203,10 @@ def _match(
     for (at, value, spoilt), taken in zip(given, used, strict=True):
         if taken or spoilt or value != value:  # noqa: PLR0124 - NaN: the device had no value
             continue
-        if any(at <= end <= at + UNJOURNALLED for end in ends):
+        if any(at <= end <= at + UNJOURNALLED for end in excuses.ends):
             result.unjournalled += 1
+        elif any(since <= at <= until for since, until in excuses.gone):
+            result.unheard += 1
         else:
             result.disagreements.append(f"{path} at {at}: the answer {value} was never stored")
 

@@ -41,6 +41,8 @@ class Report:
             f" altered {len(other.altered)}",
             f"events      stored {books.events_stored}, given up and declared {books.declared}",
             f"duplicates  {books.duplicates} refused by the gateway",
+            f"answers     {other.answers} values given by devices; {other.unheard} came while the"
+            f" device was counted as gone, {other.unjournalled} within a kill",
             f"alarms      {self.alarms}",
             f"visits      {other.visits} counted, {other.passed} people passed",
             f"loans       {other.loans} closed, {other.lent} by the library system,"

@@ -174,3 +174,18 @@ def test_an_answer_that_was_never_stored_is_found_unless_the_edge_was_killed(
     end = {"at": 61 * SECOND, "part": "edge-only", "what": "ended", "pid": 1, "code": -9}
     (books / "supervisor.jsonl").write_text(json.dumps(end) + "\n", encoding="utf-8")
     assert examine(site, books).clean
+
+
+def test_an_answer_that_came_too_late_is_no_loss_when_the_edge_said_so(
+    site: Site, books: Path
+) -> None:
+    late = {"kind": "poll", "at": 60 * SECOND, "device": "probe", "unit": 1, "function": 4,
+            "start": 1, "words": [300, 500]}  # fmt: skip
+    with (books / "ledger.jsonl").open("a", encoding="utf-8") as ledger:
+        ledger.write(json.dumps(late) + "\n")
+    for seq, (at, available) in enumerate(((61, False), (63, True)), start=READINGS + 1):
+        body = json.dumps({"kind": "device", "device": "probe", "available": available})
+        event = f"INSERT INTO event VALUES (1, {seq}, {at * SECOND}, 0, 'device', 'probe', CAST('{body}' AS BLOB))"
+        report = after(books, event)(site)
+    assert report.clean, report.text()
+    assert report.comparison.unheard == 2
