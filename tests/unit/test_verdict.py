@@ -185,7 +185,8 @@ def test_an_answer_that_came_too_late_is_no_loss_when_the_edge_said_so(
         ledger.write(json.dumps(late) + "\n")
     for seq, (at, available) in enumerate(((61, False), (63, True)), start=READINGS + 1):
         body = json.dumps({"kind": "device", "device": "probe", "available": available})
-        event = f"INSERT INTO event VALUES (1, {seq}, {at * SECOND}, 0, 'device', 'probe', CAST('{body}' AS BLOB))"
+        place = f"1, {seq}, {at * SECOND}, 0, 'device', 'probe'"
+        event = f"INSERT INTO event VALUES ({place}, CAST('{body}' AS BLOB))"
         report = after(books, event)(site)
     assert report.clean, report.text()
     assert report.comparison.unheard == 2
