@@ -39,6 +39,34 @@ class Budget:
     keep: int | None = None
 
 
+class Gauge:
+    """How much of the budget is in use; warns once at each level."""
+
+    def __init__(self, path: Path, budget: Budget) -> None:
+        self._path = path
+        self._budget = budget
+        self._warned = 0.0
+        self.fill = 0.0
+        """Share in use, 0 to 1: of the bytes or of the time, whichever is greater."""
+
+    def weigh(self, used: int, oldest: Instant | None, now: Instant) -> None:
+        """Take note of the bytes in use and of the oldest record's time."""
+        fill = used / self._budget.largest
+        if oldest is not None and self._budget.keep:
+            fill = max(fill, (now - oldest) / self._budget.keep)
+        self.fill = min(max(fill, 0.0), 1.0)
+        reached = next((level for level in WARNINGS if self.fill >= level), 0.0)
+        if reached > self._warned:
+            log.warning(
+                "%s: %.0f %% of the budget is in use; bring the gateway back, or raise"
+                " journal.largest",
+                self._path,
+                100 * self.fill,
+            )
+        if reached > self._warned or self.fill < self._warned - 0.05:
+            self._warned = reached
+
+
 class Journal:
     """An open journal; use it as a context manager, and let `run` write what waits."""
 
@@ -62,10 +90,8 @@ class Journal:
         self._memory: dict[str, bytes] = {}
         self._something = asyncio.Event()
         self._failure: JournalError | None = None
-        self._warned = 0.0
+        self._gauge = Gauge(path, budget)
         self._tellers: list[Callable[[int, Ranges], None]] = []
-        self.fill = 0.0
-        """Share of the budget in use, 0 to 1."""
 
     async def __aenter__(self) -> Self:
         try:
@@ -77,7 +103,7 @@ class Journal:
             raise
         self._memory = dict(self._file.memory)
         self._begun = self._file.last + 1
-        await self._measure()
+        self._gauge.weigh(*await self._in_thread(self._file.load), self._now())
         if wrong:
             await self.append([InputRefused(self._now(), "journal", wrong)])
         return self
@@ -89,6 +115,11 @@ class Journal:
         finally:
             await self._in_thread(self._file.close)
             self._thread.shutdown()
+
+    @property
+    def fill(self) -> float:
+        """Share of the budget in use, 0 to 1."""
+        return self._gauge.fill
 
     @property
     def stream(self) -> str:
@@ -140,7 +171,7 @@ class Journal:
     async def prune(self, ranges: Ranges) -> None:
         """Forget what the gateway has committed. Raises JournalError."""
         await self._in_thread(lambda: self._file.prune(ranges))
-        await self._measure()
+        self._gauge.weigh(*await self._in_thread(self._file.load), self._now())
 
     async def disown(self, reason: str) -> JournalError:
         """Give up this file: the next start sets it aside. Raise what this returns."""
@@ -192,28 +223,9 @@ class Journal:
                 self._failure = error
                 self._something.set()
                 raise
-        self._weigh(*load)
+        self._gauge.weigh(*load, self._now())
         for teller in self._tellers:
             teller(done.last, done.thinned)
-
-    async def _measure(self) -> None:
-        self._weigh(*await self._in_thread(self._file.load))
-
-    def _weigh(self, used: int, oldest: Instant | None) -> None:
-        fill = used / self._budget.largest
-        if oldest is not None and self._budget.keep:
-            fill = max(fill, (self._now() - oldest) / self._budget.keep)
-        self.fill = min(max(fill, 0.0), 1.0)
-        reached = next((level for level in WARNINGS if self.fill >= level), 0.0)
-        if reached > self._warned:
-            log.warning(
-                "%s: %.0f %% of the budget is in use; bring the gateway back, or raise"
-                " journal.largest",
-                self.path,
-                100 * self.fill,
-            )
-        if reached > self._warned or self.fill < self._warned - 0.05:
-            self._warned = reached
 
     async def _in_thread(self, work: Callable[[], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._thread, work)
