@@ -24,7 +24,7 @@ KEEP_ALIVE = 10
 FAREWELL = 1.0
 """Seconds that the broker gets to answer a disconnection."""
 FIRST_PAUSE = 0.2
-LONGEST_PAUSE = 10.0
+LONGEST_PAUSE = 5.0
 FAILURE = 0x80
 """A SUBACK return code from here on is a refusal (MQTT 3.1.1, 3.9.3)."""
 
@@ -34,8 +34,11 @@ class RefusedSubscriptionError(Exception):
 
 
 class Outbox:
-    """What is to be sent, at QoS 1. A newer message with the same key takes the older one's place:
-    an ack tells of everything that is committed."""  # noqa: D205, D209 - one sentence
+    """What is to be sent, at QoS 1.
+
+    A newer message with the same key takes the older one's place: an ack tells of everything that
+    is committed.
+    """
 
     def __init__(self) -> None:
         self._waiting: dict[str, tuple[str, bytes]] = {}
@@ -167,8 +170,11 @@ class Broker:
 
 
 def _heed_cancellation() -> None:
-    """Be cancelled after all: in Python 3.11 `asyncio.wait_for`, which aiomqtt uses, forgets a
-    cancellation that comes together with the result."""  # noqa: D205, D209 - one sentence
+    """Be cancelled after all.
+
+    In Python 3.11 `asyncio.wait_for`, which aiomqtt uses, forgets a cancellation that comes
+    together with the result.
+    """
     task = asyncio.current_task()
     if task is not None and task.cancelling():
         raise asyncio.CancelledError

@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import logging
 import socket
 from collections.abc import Callable, Generator
 from pathlib import Path
@@ -17,8 +16,6 @@ from gateway.desk import Desk
 from gateway.keeper import Keeper
 from gateway.live import Live
 from gateway.perform import Performer
-
-log = logging.getLogger(__name__)
 
 STORE = "store.sqlite3"
 FAREWELL = 2
@@ -83,4 +80,4 @@ async def serve(app: object, listener: socket.socket) -> None:
         server.should_exit = True
         await serving
         raise
-    log.error("the web server ended by itself")
+    raise RuntimeError("the web server ended by itself; its log says why")

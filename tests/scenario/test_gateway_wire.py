@@ -120,6 +120,7 @@ async def core(site: Site, path: Path, broker: Broker) -> AsyncIterator[tuple[De
         asyncio.create_task(wire.run(dice=lambda: 0.0), name="broker"),
     ]
     try:
+        await wire.connected.wait()
         yield Desk(site.site, keeper, outbox, now), live
     finally:
         for task in tasks:
@@ -227,6 +228,7 @@ def test_a_gateway_serves_its_pages_and_ends_quickly_with_a_page_open(
                 assert answer.status == 200
             origin = f"http://127.0.0.1:{port}"
             async with connect(f"ws://127.0.0.1:{port}/live", origin=Origin(origin)):
+                await asyncio.sleep(0.3)  # cut short, connecting to the broker would end later
                 begun = time.monotonic()
                 running.cancel()
                 await asyncio.gather(running, return_exceptions=True)

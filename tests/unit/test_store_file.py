@@ -153,6 +153,48 @@ def test_a_full_disk_acknowledges_nothing_and_resumes_by_itself(
     writer.close()
 
 
+def test_a_real_database_full_is_rolled_back_and_taken_again(
+    tmp_path: Path, play: Callable[..., Any]
+) -> None:
+    outcomes: list[Outcome] = []
+    pauses: list[float] = []
+
+    async def perform(outcome: Outcome) -> None:
+        outcomes.append(outcome)
+        if outcome.raised:
+            resumed.set()
+
+    async def sleep(seconds: float) -> None:
+        pauses.append(seconds)
+
+    def fill(ingest: Ingest) -> None:
+        connection = ingest.store.connection
+        (pages,) = connection.execute("PRAGMA page_count").fetchone()
+        connection.execute(f"PRAGMA max_page_count = {pages}")
+
+    async def story() -> None:
+        keeper = Keeper(Clock(), perform, sleep)
+        await keeper.open(small_site(), tmp_path / "store.sqlite3")
+        await keeper.ask(fill)
+        running = asyncio.create_task(keeper.run(), name="keeper")
+        keeper.offer(batch)
+        await resumed.wait()
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+        stored = await keeper.ask(lambda ingest: ingest.store.rows("committed_ranges"))
+        assert stored == [(1, 1, 3000)]
+        await keeper.close()
+
+    resumed = asyncio.Event()
+    (tmp_path / "other").mkdir()
+    other = House(tmp_path / "other")
+    batch = other.batch([reading(n / 1000, 20.0) for n in range(3000)])
+    other.writer.close()
+    play(story())
+    assert pauses == [0.1]
+    assert acks.decode(outcomes[1].acks[0][2]).committed == ((1, 3000),)
+
+
 def test_a_full_inbox_lets_go_of_batches_and_counts_them(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, play: Callable[..., Any]
 ) -> None:
