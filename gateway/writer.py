@@ -15,7 +15,7 @@ from contracts.instants import Instant
 from gateway.envelope import Arrived, read_batch
 from gateway.ingest import Ingest, Outcome
 from gateway.live import EMPTY
-from gateway.storage.store import Store
+from gateway.storage.store import Store, StoreError
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -51,6 +51,9 @@ class Writer:
         self._ingest: Ingest | None = None
         try:
             self.ingest()
+        except sqlite3.Error as error:
+            self._store.close()
+            raise StoreError(f"{path} cannot be used: {error}; check the disk") from error
         except BaseException:
             self._store.close()
             raise

@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 
 from contracts.instants import MINUTE, SECOND
+from contracts.messages import Card, CardPoint
+from contracts.quantities import Quantity
 from contracts.records import DeviceChanged, Reading
 from gateway.alarm_book import AlarmError
 from gateway.live import Freshness
@@ -229,3 +231,23 @@ def test_late_counts_split_intervals_in_the_store(house: House) -> None:
         (T0 + a * SECOND, T0 + b * SECOND, count)
         for a, b, count in [(0, 150, 10), (150, 300, 15), (300, 600, 35), (600, 900, 5)]
     ]
+
+
+def test_the_alarm_of_a_limit_that_is_no_more_ends(house: House) -> None:
+    live(house, 0, 70, 23.0)
+    vault, lobby = house.site.spaces
+    spaces = (vault.model_copy(update={"limits": ()}), lobby)
+    house.site = house.site.model_copy(update={"spaces": spaces})
+    house.restart()
+    live(house, 70, 74, 23.0)
+    assert [row[3] for row in alarms(house)] == ["returned-unacknowledged"]
+    assert house.sql("SELECT * FROM engine_state WHERE engine = 'climate'") == []
+
+
+def test_supply_air_is_not_judged_by_the_limits_of_the_room(house: House) -> None:
+    point = CardPoint("supply_temperature", Quantity.AIR_TEMPERATURE, "°C", 2.0)
+    house.cards(Card("ac", "stacks", "liebert-pac", "plant", "vault", {}, (point,)))
+    for second in range(0, 200, 2):
+        house.clock.at = T0 + second * SECOND
+        house.send(reading(second, 9.0, "ac/supply_temperature"))
+    assert alarms(house) == []
