@@ -47,7 +47,6 @@ def build_app(parts: Parts, hosts: Iterable[str] = ()) -> FastAPI:
         openapi_url=f"{API}/openapi.json",
         docs_url=None,
         redoc_url=None,
-        max_body_size=LARGEST_BODY,
         redirect_slashes=False,
     )
     app.include_router(building.routes(board), prefix=API)
@@ -81,6 +80,9 @@ class Boundary:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on; answer for it when that fails."""
+        if scope["type"] not in ("http", "websocket"):
+            await self._app(scope, receive, send)
+            return
         begun = False
 
         async def watched(message: Message) -> None:

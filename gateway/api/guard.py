@@ -40,6 +40,15 @@ SECURITY = {
 }
 
 
+TOO_LARGE = Problem(
+    413,
+    "too-large",
+    f"the body is longer than {LARGEST_BODY} bytes",
+    "send less at a time",
+    {"Connection": "close"},
+)
+
+
 class SecurityHeaders:
     """Tells the browser, with every answer, how little it may do with it."""
 
@@ -133,7 +142,7 @@ class Pace:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on, or raise Problem."""
-        if scope["type"] == "websocket":
+        if scope["type"] != "http":
             await self._socket(scope, receive, send)
             return
         if self._free <= 0:
@@ -141,6 +150,8 @@ class Pace:
                 503, "busy", "too many requests at once", "try again in a few seconds",
                 {"Retry-After": "2"},
             )  # fmt: skip
+        if Headers(scope=scope).get("content-length", "0").rjust(12, "0") > f"{LARGEST_BODY:012}":
+            raise TOO_LARGE
         self._free -= 1
         try:
             async with asyncio.timeout(self._deadline):
@@ -156,9 +167,10 @@ class Pace:
     def _hurried(self, receive: Receive) -> Receive:
         until = asyncio.get_running_loop().time() + self._body_deadline
         whole = False
+        size = 0
 
         async def receiving() -> Message:
-            nonlocal whole
+            nonlocal whole, size
             if whole:  # what is waited for now is the client's leaving
                 return await receive()
             try:
@@ -169,12 +181,18 @@ class Pace:
                     408, "slow-body", f"no whole body within {self._body_deadline:g} s",
                     "send the body at once", {"Connection": "close"},
                 ) from error  # fmt: skip
+            size += len(message.get("body", b""))
+            if size > LARGEST_BODY:
+                raise TOO_LARGE
             whole = not message.get("more_body", False)
             return message
 
         return receiving
 
     async def _socket(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "websocket":
+            await self._app(scope, receive, send)
+            return
         if self._sockets <= 0:
             await receive()
             await send({"type": "websocket.close", "code": TRIED_TOO_EARLY})

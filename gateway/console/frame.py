@@ -138,6 +138,7 @@ def _environment(catalogue: Catalogue) -> Environment:
         extensions=["jinja2.ext.i18n"],
         trim_blocks=True,
         lstrip_blocks=True,
+        auto_reload=False,
     )
     installer: Any = environment
     installer.install_gettext_callables(catalogue.gettext, catalogue.ngettext, newstyle=True)
