@@ -79,6 +79,17 @@ def identity(*parts: str) -> str:
     return re.sub(r"[^A-Za-z0-9_:-]", "_", "-".join(parts))
 
 
+def heed_cancellation() -> None:
+    """Be cancelled after all: call it after each await of aiomqtt in a loop that must end.
+
+    In Python 3.11 `asyncio.wait_for`, which aiomqtt uses, forgets a cancellation that comes
+    together with the result.
+    """
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError
+
+
 class Broker:
     """Connects, listens, and connects again."""
 
@@ -121,6 +132,7 @@ class Broker:
                 cause = "the link is dead"
             except (aiomqtt.MqttError, RefusedSubscriptionError, OSError) as error:
                 cause = str(error) or type(error).__name__
+            heed_cancellation()  # a failing farewell to the broker took its place
             if loop.time() - begun > SETTLED:
                 failures = short = 0
             if self._greeted or not failures:
@@ -161,6 +173,7 @@ class Broker:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(None) as self._leash:
                 await listener.greet()
+                heed_cancellation()
                 log.info("broker %s is there", self._where)
                 self._greeted = True
                 listener.connected()
@@ -169,7 +182,9 @@ class Broker:
 
     async def _subscribe(self, client: aiomqtt.Client) -> None:
         for topic in self._client.subscriptions:
-            for granted in await client.subscribe(topic, qos=1):
+            answers = await client.subscribe(topic, qos=1)
+            heed_cancellation()
+            for granted in answers:
                 code = granted if isinstance(granted, int) else granted.value
                 if code >= FAILURE:
                     raise RefusedSubscriptionError(

@@ -10,6 +10,7 @@ from contracts.codec import ContractError, encode
 from contracts.instants import Instant
 from contracts.messages import Card, Presence
 from contracts.topics import EdgeTopics
+from edge.broker import heed_cancellation
 from edge.commands import Commands
 from edge.journal import Journal
 from edge.uplink import Publish, Uplink
@@ -105,6 +106,7 @@ class Conversation:
             changed = abs(self._journal.fill - self._told_fill) >= NOTEWORTHY
             if changed or clock() - told >= REFRESH:
                 await self._be_present(online=True)
+                heed_cancellation()
                 told = clock()
 
     async def _be_present(self, *, online: bool) -> None:

@@ -8,6 +8,7 @@ from typing import Protocol
 
 from contracts.codec import ContractError, acks, encode_batch
 from contracts.ranges import Ranges
+from edge.broker import heed_cancellation
 from edge.journal import Journal
 from edge.outbox import MOST_BYTES, MOST_RECORDS, Outbox, Pick
 
@@ -99,6 +100,7 @@ class Uplink:
                 self._wake.clear()
             else:
                 await self._send(pick)
+                heed_cancellation()
 
     async def prune(self, sleep: Callable[[float], Awaitable[None]] = asyncio.sleep) -> None:
         """Take out of the journal what the gateway has. Raises JournalError."""

@@ -83,6 +83,14 @@ def replay_of(site: Site, device: str, file: Path, times: float | None) -> Repla
     raise SimulatorError(f"{device!r} is no probe that can play a series; there are {probes}")
 
 
+def first_probe(site: Site) -> str:
+    """Give the first device of a site that can play a series; raise SimulatorError."""
+    for _, device in site.devices():
+        if isinstance(device, ModbusDevice) and device.model in PROBES:
+            return device.id
+    raise SimulatorError(f"site {site.site} has no probe that could play a series")
+
+
 class Player:
     """A series at one row. In lockstep `answered` moves it on, else `show`."""
 

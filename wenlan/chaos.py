@@ -7,8 +7,10 @@ import asyncio
 import os
 import random
 import signal
+from datetime import datetime
 from pathlib import Path
 
+from contracts.instants import SECOND, Instant, instant
 from wenlan.demo import say
 from wenlan.house import House, open_house, prepare
 from wenlan.process import now
@@ -35,7 +37,7 @@ async def run_chaos(site: Path, data: Path, rounds: int, seed: int) -> int:
             try:
                 # Chance faults are switched off: every hole must come from a kill.
                 await open_house(house, supervisor, group, "--calm", "--seed", str(seed))
-                await until(lambda: _all_live(house), 60, "every point is live at the start")
+                await until(lambda: _all_live(house, 0), 60, "every point is live at the start")
                 for number in range(1, rounds + 1):
                     await _round(house, supervisor, chance, number)
                 recovery = await _recover(house)
@@ -69,12 +71,18 @@ async def _round(house: House, supervisor: Supervisor, chance: random.Random, nu
 
 
 async def _recover(house: House) -> float:
-    loop = asyncio.get_running_loop()
-    begun = loop.time()
-    await until(lambda: _all_live(house), FRESH_AGAIN, "every point is live after the last kill")
-    return loop.time() - begun
+    begun = now()
+    fresh = "every point is live, with a value from after the last kill,"
+    await until(lambda: _all_live(house, begun), FRESH_AGAIN, fresh)
+    return (now() - begun) / SECOND
 
 
-async def _all_live(house: House) -> bool:
+async def _all_live(house: House, since: Instant) -> bool:
+    """Say whether every point has a live value measured after `since`: none is only remembered."""
     points = await house.get("/api/v1/points")
-    return bool(points) and all(one["freshness"] == "live" for one in points)
+    return bool(points) and all(
+        one["freshness"] == "live"
+        and one["at"] is not None
+        and instant(datetime.fromisoformat(one["at"])) > since
+        for one in points
+    )

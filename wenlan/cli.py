@@ -1,6 +1,7 @@
 """The command line: one subcommand per process, and the tools around them."""
 
 import argparse
+import json
 import os
 import re
 import sys
@@ -11,6 +12,8 @@ import config
 from config.loader import ConfigError, load_site
 from config.site import Site
 
+ENVIRONMENT = "environment.json"
+"""In the data folder of an example library: the ports and names its processes were given."""
 EXAMPLE = Path(config.__file__).parent / "sites" / "zhijiang" / "site.yaml"
 
 
@@ -68,7 +71,7 @@ def _parser() -> argparse.ArgumentParser:
 
     take = commands.add_parser("import", help="take a logger's export with its own times")
     take.add_argument("file", type=Path)
-    take.add_argument("--device", required=True, help="id under which the values are kept")
+    take.add_argument("--device", help="id under which the values are kept (the file's name)")
     take.add_argument("--space", help="the space it stood in")
     _common(take, data="data")
     take.set_defaults(run=_import)
@@ -93,7 +96,7 @@ def _add_simulate(commands: "argparse._SubParsersAction[argparse.ArgumentParser]
     simulate.add_argument("--calm", action="store_true", help="nothing fails by chance")
     simulate.add_argument("--replay", type=Path, metavar="FILE", help="play a T/RH series instead")
     simulate.add_argument("--speed", default="lockstep", help="times real time, or lockstep")
-    simulate.add_argument("--device", help="with --replay: the device that plays it")
+    simulate.add_argument("--device", help="with --replay: the probe that plays it (the first)")
     simulate.add_argument(
         "--fault", nargs=2, metavar=("DEVICE", "WHAT"), help="let a running device fail: unplug, …"
     )
@@ -108,7 +111,10 @@ def _common(parser: argparse.ArgumentParser, data: str) -> None:
 
 
 def _site(options: argparse.Namespace) -> Site:
-    return load_site(options.site, os.environ).site
+    # The example library notes which ports it found free, for programs that join it.
+    noted = options.data / ENVIRONMENT
+    known = json.loads(noted.read_text(encoding="utf-8")) if noted.exists() else {}
+    return load_site(options.site, {**known, **os.environ}).site
 
 
 # Each process imports only what it runs: an edge has no web server, a gateway no drivers.

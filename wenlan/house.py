@@ -15,6 +15,7 @@ from typing import Any
 from config.loader import load_site
 from config.site import Site
 from wenlan import broker
+from wenlan.cli import ENVIRONMENT
 from wenlan.ports import for_site, free
 from wenlan.supervisor import Part, Supervisor, until
 
@@ -93,6 +94,8 @@ def prepare(site_path: Path, data: Path, http_port: int) -> House:
     port = free(http_port)
     environment["WENLAN_GATEWAY_URL"] = f"http://127.0.0.1:{port}"
     environment["WENLAN_CONTROL_PORT"] = str(free(0))
+    shared = {key: value for key, value in environment.items() if "PASSWORD" not in key}
+    (data / ENVIRONMENT).write_text(json.dumps(shared, indent=2), encoding="utf-8")
     site = load_site(site_path, {**os.environ, **environment}).site
     broker_port = int(
         environment.get("WENLAN_BROKER_PORT") or os.environ.get("WENLAN_BROKER_PORT", "1883")

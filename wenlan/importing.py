@@ -1,6 +1,7 @@
 """`wenlan import`: a logger's export, taken as late facts through the same door as live data."""
 
 import argparse
+import re
 import sys
 
 from config.site import Site
@@ -12,15 +13,16 @@ from wenlan.process import now
 
 async def take(site: Site, options: argparse.Namespace) -> int:
     """Import one file and say what became of it; 2 when it cannot be used."""
+    device = options.device or re.sub(r"[^A-Za-z0-9_-]+", "-", options.file.stem).strip("-_")[:48]
     try:
         result = await import_csv(
-            options.file, site, options.device, options.space, options.data, now, print
+            options.file, site, device, options.space, options.data, now, print
         )
     except (UnusableFileError, JournalError, OSError) as error:
         print(f"wenlan import: {error}", file=sys.stderr)
         return 2
     print(
-        f"{result.rows} rows read; {result.values} values stored, {result.missing} missing,"
-        f" {len(result.refused)} lines refused."
+        f"{device}: {result.rows} rows read; {result.values} values stored,"
+        f" {result.missing} missing, {len(result.refused)} lines refused."
     )
     return 0

@@ -7,7 +7,7 @@ from config.site import Site
 from simulators.control import send
 from simulators.errors import SimulatorError
 from simulators.ledger import Ledger
-from simulators.replay import replay_of, run_replay, speed
+from simulators.replay import first_probe, replay_of, run_replay, speed
 from simulators.run import Options, run_simulators
 from wenlan.ports import free
 from wenlan.process import now
@@ -59,9 +59,9 @@ def _control_port(options: argparse.Namespace) -> int:
 
 
 async def _replay(site: Site, options: argparse.Namespace) -> int:
-    if not options.device:
-        raise SimulatorError("--replay needs --device: the probe of the site that plays the file")
-    replay = replay_of(site, options.device, options.replay, speed(options.speed))
+    device = options.device or first_probe(site)
+    replay = replay_of(site, device, options.replay, speed(options.speed))
+    print(f"{device} plays {options.replay} at {replay.host}:{replay.port}.", flush=True)
     with Ledger(options.data / "ledger.jsonl", now, polls=False) as ledger:
         await run_replay(
             replay,
