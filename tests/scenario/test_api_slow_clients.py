@@ -98,7 +98,7 @@ def test_a_second_request_on_the_same_line_has_its_own_deadline(
             reader, writer = await asyncio.open_connection("127.0.0.1", port)
             for _ in range(3):
                 writer.write(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
-                assert (await reader.readuntil(b"here")).startswith(ANSWER)
+                assert ANSWER in await reader.readuntil(b"here")
                 await asyncio.sleep(0.25)
             writer.write(b"GET / HTTP/1.1\r\nHost:")
             async with asyncio.timeout(3):
