@@ -237,8 +237,6 @@ async def live_on(world: World, keeper: Keeper) -> None:
     end = now()
     while True:
         at = now()
-        for message in world.hello(at) if world.next["front"] % 40 == 0 else ():
-            keeper.offer(message)
         found = world.readings(at, end)
         found["front"].append(robot(at))
         for edge, records in found.items():
@@ -262,13 +260,20 @@ async def answer(world: World, keeper: Keeper, outbox: Outbox) -> None:
         keeper.offer(world.batch(edge, [done], now()))
 
 
-async def orders(world: World) -> None:
-    """Take `pull DEVICE` and `push DEVICE` from standard input."""
+async def orders(world: World, keeper: Keeper) -> None:
+    """Take `pull DEVICE` and `push DEVICE`; both let the device be due every two seconds."""
     reader = asyncio.StreamReader()
     loop = asyncio.get_running_loop()
     await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
     while line := (await reader.readline()).decode().split():
         (world.pulled.add if line[0] == "pull" else world.pulled.discard)(line[1])
+        for one in cards(world.site):
+            if one.device == line[1]:
+                hurried = tuple(msgspec.structs.replace(point, period=2.0) for point in one.points)
+                body = encode(msgspec.structs.replace(one, points=hurried))
+                keeper.offer(
+                    Arrived(Address(world.site.site, one.edge, "card", one.device), body, now())
+                )
     await asyncio.Event().wait()
 
 
@@ -291,7 +296,7 @@ async def run(data: Path, port: int) -> None:
                 keeper.offer(message)
             group.create_task(live_on(world, keeper), name="edges")
             group.create_task(answer(world, keeper, outbox), name="commands")
-            group.create_task(orders(world), name="orders")
+            group.create_task(orders(world, keeper), name="orders")
             write = Order("ac-v2", "write", "humidity_setpoint", 50.0, 3600.0)
             await desk.command(write, "周老师")
             sys.stdout.write(f"{listener.getsockname()[1]}\n")

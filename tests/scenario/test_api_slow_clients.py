@@ -102,7 +102,7 @@ def test_a_second_request_on_the_same_line_has_its_own_deadline(
                 await asyncio.sleep(0.25)
             writer.write(b"GET / HTTP/1.1\r\nHost:")
             async with asyncio.timeout(3):
-                assert await ended(reader) == b""
+                assert b"HTTP/1.1" not in await ended(reader)
             writer.close()
 
     play(story())
