@@ -1,13 +1,23 @@
 """What routes and pages ask again and again, asked of the store only once in a while."""
 
+from datetime import date
+
+from config.site import Gate
+from contracts.instants import Instant
 from gateway.api.now import Roster, Tile, tile
 from gateway.api.problems import Counts
 from gateway.live import Picture
 from gateway.parts import Parts
 from gateway.storage import ledgers
+from gateway.storage.footfall import GateDay, gate_day
+from gateway.storage.library_days import Calendar
 
 KEPT = 2_000_000
 """Microseconds for which the roster is taken to be what it was."""
+
+
+MOST_DAYS = 1000
+"""Library-days of gates that are remembered."""
 
 
 class Board:
@@ -19,6 +29,7 @@ class Board:
         self._roster = Roster({}, {})
         self._read = -KEPT
         self._tiles: tuple[int, Roster, dict[str, Tile]] | None = None
+        self._days: dict[tuple[str, date], tuple[Instant, GateDay]] = {}
 
     async def roster(self) -> Roster:
         """Give the points and devices there are; raise ArchiveError."""
@@ -43,3 +54,19 @@ class Board:
             tiles = {space.id: tile(space, roster, picture) for space in self.parts.site.spaces}
             known = self._tiles = (picture.version, roster, tiles)
         return known[2]
+
+    async def gate_day(self, gate: Gate, day: date, kept: int = 0) -> GateDay:
+        """Give a gate's library-day, as it is now or was at most `kept` microseconds ago."""
+        parts = self.parts
+        now = parts.now()
+        known = self._days.get((gate.id, day))
+        if known is not None and now - kept < known[0] <= now:
+            return known[1]
+        calendar = Calendar(parts.site.zone, parts.site.day_begins)
+        found = await parts.archive.ask(
+            gate_day, gate.id, two_way=gate.exits is not None, day=day, calendar=calendar, now=now
+        )
+        if len(self._days) > MOST_DAYS:
+            self._days.clear()
+        self._days[gate.id, day] = now, found
+        return found

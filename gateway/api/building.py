@@ -48,23 +48,10 @@ def find_gate(board: Board, name: str) -> Gate:
 
 
 async def gate_days(
-    board: Board, gates: tuple[Gate, ...], days: list[date]
+    board: Board, gates: tuple[Gate, ...], days: list[date], kept: int = 0
 ) -> list[footfall.GateDay]:
-    """Ask for the library-days of gates."""
-    calendar = views.calendar_of(board.parts.site)
-    now = board.parts.now()
-    return [
-        await board.parts.archive.ask(
-            footfall.gate_day,
-            gate.id,
-            two_way=gate.exits is not None,
-            day=day,
-            calendar=calendar,
-            now=now,
-        )
-        for gate in gates
-        for day in days
-    ]
+    """Give the library-days of gates, each at most `kept` microseconds old."""
+    return [await board.gate_day(gate, day, kept) for gate in gates for day in days]
 
 
 def routes(board: Board) -> APIRouter:

@@ -8,6 +8,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from config.site import Site
+from contracts.instants import MINUTE, SECOND
 from gateway.api import views
 from gateway.api.board import Board
 from gateway.api.building import gate_days
@@ -21,6 +22,9 @@ from gateway.storage import ledgers
 
 STATES = ("open", "unacknowledged", "acknowledged", "returned-unacknowledged", "normal", "all")
 PREVIOUS_DAYS = 7
+KEPT = 5 * SECOND
+KEPT_PAST = 5 * MINUTE
+"""Days that are over change only when late data comes."""
 
 
 def add(router: APIRouter, frame: Frame) -> None:
@@ -116,9 +120,9 @@ async def _gates(board: Board, request: Request) -> dict[str, Any]:
         raise Problem(422, "bad-day", "that is no day", "write it as 2026-11-21") from error
     day = min(max(day, date(1980, 1, 1)), today)
     gates = board.parts.site.gates
-    rows = await gate_days(board, gates, [day])
+    rows = await gate_days(board, gates, [day], KEPT)
     before = [day - timedelta(days=n) for n in range(1, PREVIOUS_DAYS + 1)]
-    totals = await gate_days(board, gates, before)
+    totals = await gate_days(board, gates, before, KEPT_PAST)
     return {
         "day": day,
         "is_today": day == today,

@@ -34,7 +34,7 @@ class Today:
         parts = self._board.parts
         calendar = views.calendar_of(parts.site)
         day = calendar.day_of(now)
-        gates = await gate_days(self._board, parts.site.gates, [day])
+        gates = await gate_days(self._board, parts.site.gates, [day], KEPT)
         counts = await parts.archive.ask(ledgers.loan_counts, calendar.begin(day), now + 1)
         known = [row.entries.total for row in gates if row.entries.total is not None]
         shares = [row.entries.coverage for row in gates if row.entries.coverage is not None]
