@@ -3,7 +3,6 @@
 from datetime import date
 
 from config.site import Gate
-from contracts.instants import Instant
 from gateway.api.now import Roster, Tile, tile
 from gateway.api.problems import Counts
 from gateway.live import Picture
@@ -29,7 +28,7 @@ class Board:
         self._roster = Roster({}, {})
         self._read = -KEPT
         self._tiles: tuple[int, Roster, dict[str, Tile]] | None = None
-        self._days: dict[tuple[str, date], tuple[Instant, GateDay]] = {}
+        self._days: dict[tuple[str, date], tuple[int, GateDay]] = {}
 
     async def roster(self) -> Roster:
         """Give the points and devices there are; raise ArchiveError."""
