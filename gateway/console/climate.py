@@ -26,7 +26,7 @@ SPANS = {
     "1mo": 31 * 24 * HOUR,
     "1y": 366 * 24 * HOUR,
 }
-TREND_SPANS = (15 * MINUTE, HOUR, 6 * HOUR, 24 * HOUR)
+TREND_SPANS = (2 * MINUTE, 5 * MINUTE, 15 * MINUTE, HOUR, 6 * HOUR, 24 * HOUR)
 TREND_BUCKETS = 80
 TREND_KEPT = 20 * SECOND
 TABLE_ROWS = 240
@@ -112,7 +112,7 @@ def find(board: Board, name: str) -> Space:
     raise unknown("space", name, "/")
 
 
-def window_of(request: Request, now: Instant) -> tuple[Instant, Instant, str]:
+def window_of(request: Request, now: Instant, otherwise: str) -> tuple[Instant, Instant, str]:
     """Read the window that a page's address asks for: `span`, or `from` and `to` in seconds."""
     query = request.query_params
     if query.get("from") and query.get("to"):
@@ -125,9 +125,9 @@ def window_of(request: Request, now: Instant) -> tuple[Instant, Instant, str]:
                 422, "bad-window", "from and to are no window of time", "give seconds since 1970"
             )
         return begin, end, ""
-    span = query.get("span", "1d")
+    span = query.get("span", "")
     if span not in SPANS:
-        span = "1d"
+        span = otherwise
     return now - SPANS[span], now, span
 
 
@@ -136,7 +136,11 @@ async def space_context(board: Board, one: Space, request: Request) -> dict[str,
     parts = board.parts
     picture = parts.live.picture
     roster = await board.roster()
-    begin, end, span = window_of(request, parts.now())
+    probes = [row.path for row in roster.probes(one.id)]
+    now = parts.now()
+    first = await parts.archive.ask(series.first_reading, probes, now - SPANS["1d"])
+    young = first is not None and first > now - SPANS["1h"]
+    begin, end, span = window_of(request, now, "1h" if young else "1d")
     tile = (await board.tiles(picture))[one.id]
     limits = {limit.quantity.value: limit for limit in one.limits}
     as_table = request.query_params.get("view") == "table"

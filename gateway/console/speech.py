@@ -69,11 +69,12 @@ class Speech(NamedTuple):
         return f"{value:,.0f}" if value == int(value) else f"{value:.2f}"
 
     def percent(self, share: float | None) -> str:
-        """Say a share; one that is nearly but not wholly 1 is not rounded up to it."""
+        """Say a share; what is nearly but not wholly all or nothing is not rounded to it."""
         if share is None:
             return "—"
-        hundredths = int(share * 1000) / 10
-        return f"{hundredths:g} %"
+        if 0 < share < 0.001:
+            return "< 0.1 %"
+        return f"{int(share * 1000) / 10:g} %"
 
     def span(self, length: int) -> str:
         """Say a length of time in microseconds, in its natural unit."""
