@@ -69,24 +69,26 @@ def account(store: sqlite3.Connection, data: Path) -> Accounts:
     ids = dict(store.execute("SELECT name, id FROM stream"))
     lost: list[str] = []
     doubled: list[str] = []
-    given_out = declared = 0
+    given_out = declared = readings = events = 0
     for journal in journals(data):
         given_out += journal.last
-        rows = [row[0] for row in store.execute(ROWS, {"stream": ids.get(journal.stream, -1)})]
+        stream = ids.get(journal.stream, -1)
+        rows = [row[0] for row in store.execute(ROWS, {"stream": stream})]
+        own = _count(store, "SELECT count(*) FROM reading WHERE stream = ?", stream)
+        readings += own
+        events += len(rows) - own
         stored = Ranges((one, one) for one in rows)
         doubled += [
             f"{journal.stream}: number {first} has {rows.count(first)} rows"
             for first in sorted({a for a, b in itertools.pairwise(rows) if a == b})
         ]
-        thinned = _thinned(store, ids.get(journal.stream, -1))
+        thinned = _thinned(store, stream)
         declared += thinned.size
         accounted = stored.union(journal.held).union(thinned)
         lost += [
             f"{journal.stream}: numbers {first} to {last} are in no book"
             for first, last in accounted.missing(1, journal.last)
         ]
-    readings = _count(store, "SELECT count(*) FROM reading")
-    events = _count(store, "SELECT count(*) FROM event")
     return Accounts(
         readings_measured=max(given_out - events, 0),
         readings_stored=readings,
@@ -108,5 +110,5 @@ def _thinned(store: sqlite3.Connection, stream: int) -> Ranges:
     return Ranges((first, last) for (body,) in bodies for first, last in json.loads(body)["ranges"])
 
 
-def _count(store: sqlite3.Connection, query: str) -> int:
-    return int(store.execute(query).fetchone()[0])
+def _count(store: sqlite3.Connection, query: str, *parameters: int) -> int:
+    return int(store.execute(query, parameters).fetchone()[0])

@@ -101,6 +101,7 @@ def _add_simulate(commands: "argparse._SubParsersAction[argparse.ArgumentParser]
         "--fault", nargs=2, metavar=("DEVICE", "WHAT"), help="let a running device fail: unplug, …"
     )
     simulate.add_argument("--seconds", type=seconds, help="with --fault: for how long")
+    simulate.add_argument("--value", type=float, help="with --fault: the number that some take")
     simulate.add_argument("--clear", metavar="DEVICE", help="mend a running device")
     simulate.set_defaults(run=_simulate)
 

@@ -34,8 +34,7 @@ async def run_demo(plan: Plan) -> int:
     house = prepare(plan.site, plan.data, plan.http_port)
     supervisor = Supervisor(house.data, now, say)
     say(f"Opening {house.site.name.en} · {house.site.name.zh}")
-    say(f"  {len(house.site.edges)} edges, {sum(1 for _ in house.site.devices())} devices; logs in")
-    say(f"  {house.data / 'logs'}")
+    say(f"  logs       {house.data / 'logs'}")
     failures: list[BaseException] = []
     try:
         async with asyncio.TaskGroup() as group:

@@ -118,13 +118,16 @@ async def open_house(
         return True
 
     await until(broker_listens, 20, "the broker takes connections")
+    supervisor.say(f"  broker     mqtt://127.0.0.1:{house.broker_port}")
     supervisor.keep(group, house.simulate(*simulate))
+    supervisor.say(f"  devices    {sum(1 for _ in house.site.devices())} on real sockets and lines")
     supervisor.keep(group, house.gateway())
 
     async def gateway_answers() -> bool:
         return await house.get("/api/v1/health") is not None
 
     await until(gateway_answers, 30, "the gateway answers")
+    supervisor.say("  gateway    answers")
     for part in house.edges():
         supervisor.keep(group, part)
 
@@ -134,3 +137,4 @@ async def open_house(
         return online >= {edge.id for edge in house.site.edges}
 
     await until(edges_are_online, 30, "every edge is online")
+    supervisor.say(f"  edges      {', '.join(edge.id for edge in house.site.edges)} online")

@@ -15,14 +15,8 @@ async def take(site: Site, options: argparse.Namespace) -> int:
     """Import one file and say what became of it; 2 when it cannot be used."""
     device = options.device or re.sub(r"[^A-Za-z0-9_-]+", "-", options.file.stem).strip("-_")[:48]
     try:
-        result = await import_csv(
-            options.file, site, device, options.space, options.data, now, print
-        )
+        await import_csv(options.file, site, device, options.space, options.data, now, print)
     except (UnusableFileError, JournalError, OSError) as error:
         print(f"wenlan import: {error}", file=sys.stderr)
         return 2
-    print(
-        f"{device}: {result.rows} rows read; {result.values} values stored,"
-        f" {result.missing} missing, {len(result.refused)} lines refused."
-    )
     return 0

@@ -45,7 +45,8 @@ async def _order(options: argparse.Namespace) -> int:
         message = {"do": "clear", "device": options.clear}
     else:
         device, what = options.fault
-        message = {"do": "fault", "device": device, "what": what, "for": options.seconds}
+        message = {"do": "fault", "device": device, "what": what}
+        message |= {"for": options.seconds, "value": options.value}
     await send(_control_port(options), message)
     print("Done.")
     return 0

@@ -35,7 +35,7 @@ class Supervisor:
     ) -> None:
         self._folder = folder
         self._now = now
-        self._say = say
+        self.say = say
         self._running: dict[str, asyncio.subprocess.Process] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._ending: set[str] = set()
@@ -62,7 +62,7 @@ class Supervisor:
                 async with asyncio.timeout(GRACE):
                     await process.wait()
             except TimeoutError:
-                self._say(f"{name} did not end within {GRACE:.0f} s and was killed")
+                self.say(f"{name} did not end within {GRACE:.0f} s and was killed")
                 process.kill()
                 await process.wait()
         if task is not None:
@@ -83,7 +83,7 @@ class Supervisor:
             if part.name in self._ending:
                 return
             pause = SHORTEST_PAUSE if loop.time() - begun > STEADY else pause
-            self._say(f"{part.name} ended ({_reason(code)}); starting it again")
+            self.say(f"{part.name} ended ({_reason(code)}); starting it again")
             await asyncio.sleep(pause)
             pause = min(pause * 2, LONGEST_PAUSE)
 
