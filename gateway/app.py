@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -113,26 +114,28 @@ class Boundary:
 
 
 def _problem_of(error: Exception) -> Problem:
+    problem = BROKEN
     match error:
         case Problem():
-            return error
+            problem = error
         case DeskError():
-            return from_desk(error.code, str(error))
+            problem = from_desk(error.code, str(error))
         case ArchiveError():
-            return Problem(
-                503, "store-unavailable", str(error), "try again in a few seconds",
-                {"Retry-After": "2"},
-            )  # fmt: skip
+            again = {"Retry-After": "2"}
+            problem = Problem(
+                503, "store-unavailable", str(error), "try again in a few seconds", again
+            )
         case RequestValidationError():
-            return Problem(
+            problem = Problem(
                 422, "bad-request", _wrongs(error), f"see {API}/openapi.json for what is expected"
             )
+        case ClientDisconnect():
+            problem = Problem(400, "client-left", "the request was not whole", "send it again")
         case HTTPException():
             code, action = HTTP_PROBLEMS.get(error.status_code, ("refused", "change the request"))
             headers = dict(error.headers or {})
-            return Problem(error.status_code, code, str(error.detail), action, headers)
-        case _:
-            return BROKEN
+            problem = Problem(error.status_code, code, str(error.detail), action, headers)
+    return problem
 
 
 HTTP_PROBLEMS = {

@@ -40,13 +40,15 @@ SECURITY = {
 }
 
 
-TOO_LARGE = Problem(
-    413,
-    "too-large",
-    f"the body is longer than {LARGEST_BODY} bytes",
-    "send less at a time",
-    {"Connection": "close"},
-)
+def too_large() -> Problem:
+    """Say that a body is too long."""
+    return Problem(
+        413,
+        "too-large",
+        f"the body is longer than {LARGEST_BODY} bytes",
+        "send less at a time",
+        {"Connection": "close"},
+    )
 
 
 class SecurityHeaders:
@@ -151,7 +153,7 @@ class Pace:
                 {"Retry-After": "2"},
             )  # fmt: skip
         if Headers(scope=scope).get("content-length", "0").rjust(12, "0") > f"{LARGEST_BODY:012}":
-            raise TOO_LARGE
+            raise too_large()
         self._free -= 1
         try:
             async with asyncio.timeout(self._deadline):
@@ -183,7 +185,7 @@ class Pace:
                 ) from error  # fmt: skip
             size += len(message.get("body", b""))
             if size > LARGEST_BODY:
-                raise TOO_LARGE
+                raise too_large()
             whole = not message.get("more_body", False)
             return message
 

@@ -90,8 +90,17 @@ def unheard(path: str) -> PointNow:
 
 
 def tile(space: Space, roster: Roster, picture: Picture) -> Tile:
-    """Judge a space."""
-    probes = roster.probes(space.id)
+    """Judge a space.
+
+    A logger whose export was imported has no edge that anybody waits for: its values belong to the
+    past, and nobody misses it in the present.
+    """
+    probes = [
+        point
+        for point in roster.probes(space.id)
+        if roster.devices[point.device].card.edge in picture.edges
+        or (picture.points.get(point.path) or unheard(point.path)).freshness is Freshness.LIVE
+    ]
     limits = {limit.quantity.value: limit for limit in space.limits}
     gauges = []
     for quantity in CLIMATE:

@@ -18,7 +18,6 @@ from gateway.desk import DeskError, Order
 
 FORM = "application/x-www-form-urlencoded"
 MOST_FIELDS = 20
-WHO_MISSING = DeskError("who-missing", "no name is given")
 
 
 class Form(NamedTuple):
@@ -42,7 +41,7 @@ class Form(NamedTuple):
         """Give the name to act under; raise DeskError."""
         name = self.text("who", preferences.LONGEST_NAME)
         if not name:
-            raise WHO_MISSING
+            raise DeskError("who-missing", "no name is given")
         return name
 
 

@@ -15,6 +15,7 @@ from contracts.instants import Instant
 from gateway.api.board import Board
 from gateway.api.now import Tile, unheard
 from gateway.live import Freshness, Picture
+from gateway.storage.archive import ArchiveError
 
 HEARTBEAT = 4.0
 """Seconds after which something is sent though nothing has changed."""
@@ -52,16 +53,15 @@ async def _tell(board: Board, socket: WebSocket, space: str) -> None:
     version = -1
     while True:
         picture = board.parts.live.picture
-        if picture.version != version:
-            version = picture.version
-            news = difference(sent, await _shown(board, picture, space))
-        else:
-            news = {}
+        news: dict[str, dict[str, Any]] = {}
         try:
+            if picture.version != version:
+                version = picture.version
+                news = difference(sent, await _shown(board, picture, space))
             async with asyncio.timeout(PATIENCE):
                 await socket.send_json({"now": board.parts.now() // 1000, **news})
-        except (TimeoutError, WebSocketDisconnect, RuntimeError):
-            return
+        except (TimeoutError, WebSocketDisconnect, RuntimeError, ArchiveError):
+            return  # the page notices the silence and comes again
         await asyncio.sleep(PAUSE)
         try:
             async with asyncio.timeout(HEARTBEAT):

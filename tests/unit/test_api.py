@@ -363,3 +363,24 @@ def test_a_window_far_back_is_answered_at_once(client: TestClient) -> None:
     found = client.get(f"{API}/points/probe-v1-a/humidity/series?since={since}&buckets=5000").json()
     assert sum(found["n"]) == 181
     assert found["until"] - found["since"] > 10 * 365 * 24 * HOUR / 1_000_000
+
+
+def test_a_client_that_leaves_is_no_fault(
+    world: tuple[House, TestClient], caplog: pytest.LogCaptureFixture, play: Callable[..., Any]
+) -> None:
+    async def left() -> Message:
+        return {"type": "http.disconnect"}
+
+    sent: list[Message] = []
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    headers = [(b"host", b"127.0.0.1"), (b"content-type", b"application/json")]
+    scope = {
+        "type": "http", "method": "POST", "path": f"{API}/commands", "headers": headers,
+        "query_string": b"", "root_path": "", "scheme": "http", "server": ("127.0.0.1", 80),
+    }  # fmt: skip
+    play(build_app(world[0].parts)(scope, left, send))
+    assert sent[0]["status"] == 400
+    assert "fault" not in caplog.text
