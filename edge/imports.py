@@ -145,7 +145,8 @@ async def _send(site: Site, journal: Journal, card: Card | None) -> None:
         (topics.ack,),
     )
     broker = Broker(client)
-    uplink = Uplink(journal, topics.journal, broker.publish)
+    # All of it is past: it goes in order.
+    uplink = Uplink(journal, topics.journal, broker.publish, present=0)
     talk = _Talk(uplink, broker.publish, topics, card)
     async with asyncio.TaskGroup() as group:
         tasks = [

@@ -61,7 +61,8 @@ def shared(numbers: Ranges, others: Ranges) -> Ranges:
 class Outbox:
     """Keeps the books of one stream's sending."""
 
-    def __init__(self, pending: Ranges, last: int) -> None:
+    def __init__(self, pending: Ranges, last: int, present: int = MOST_RECORDS) -> None:
+        self._present = present
         self.pending = pending
         """On disk and not acknowledged."""
         self.last = last
@@ -116,11 +117,12 @@ class Outbox:
     def connected(self, now: float) -> None:
         """Begin anew: nothing is in flight; all on disk is backlog but what is true now.
 
-        The newest batch goes first, so that nobody waits for the present behind the past.
+        The newest records (`present` of them) go first, so that nobody waits for the present
+        behind the past.
         """
         self.online = True
         self.flights.clear()
-        self._horizon = max(1, self.last + 1 - MOST_RECORDS)
+        self._horizon = max(1, self.last + 1 - self._present)
         self._patience = PATIENCE
         self._stalled = False
         self._backlog_from = now

@@ -31,11 +31,13 @@ class Publish(Protocol):
 class Uplink:
     """Sends one journal until every record of it is acknowledged."""
 
-    def __init__(self, journal: Journal, topic: str, publish: Publish) -> None:
+    def __init__(
+        self, journal: Journal, topic: str, publish: Publish, present: int = MOST_RECORDS
+    ) -> None:
         self._journal = journal
         self._topic = topic
         self._publish = publish
-        self._outbox = Outbox(journal.pending, journal.last)
+        self._outbox = Outbox(journal.pending, journal.last, present)
         self._clock = asyncio.get_running_loop().time
         self._wake = asyncio.Event()
         self._prunable = Ranges()
