@@ -51,4 +51,5 @@ class Today:
             "returns": loans(RETURN),
             "tasks": len(await parts.archive.ask(ledgers.staff_tasks)),
             "robots": await robots_now(self._board),
+            "named": {device.id: device.name for device in views.robots_of(parts.site)},
         }
