@@ -210,6 +210,9 @@ class Site(Model):
     timezone: Annotated[str, AfterValidator(_zone)]
     day_begins: DayTime = time(0, 0)
     broker: BrokerUrl
+    hosts: tuple[str, ...] = Field(
+        default=(), description="names, besides loopback, by which the console may be called"
+    )
     spaces: tuple[Space, ...] = Field(min_length=1)
     gates: tuple[Gate, ...] = ()
     fleet: Fleet = Fleet()

@@ -81,7 +81,7 @@ def build_parts(edge: Edge, now: Now) -> Parts:
         for device in link_config.devices:
             driver = registry.build(device, link, now)
             parts.drivers[device.id] = driver
-            parts.cards.append(registry.card(registry.spec_of(device), device, edge.id))
+            parts.cards.append(registry.card(driver, device, edge.id))
     parts.cards += [kiosk_card(kiosk, edge.id) for kiosk in edge.kiosks]
     return parts
 

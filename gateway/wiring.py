@@ -11,6 +11,7 @@ import uvicorn
 from config.broker import broker_address
 from config.site import Site
 from contracts.instants import Instant
+from gateway.api.impatience import ImpatientProtocol
 from gateway.broker import Broker, Outbox
 from gateway.desk import Desk
 from gateway.keeper import Keeper
@@ -18,6 +19,8 @@ from gateway.live import Live
 from gateway.perform import Performer
 
 STORE = "store.sqlite3"
+LARGEST_FROM_A_PAGE = 4096
+"""Bytes: a page has little to say on its WebSocket."""
 FAREWELL = 2
 """Seconds that requests under way get when the gateway ends."""
 
@@ -43,7 +46,7 @@ async def run_gateway(
         try:
             broker = Broker(site.site, broker_address(site.broker), outbox, keeper.offer, now)
             desk = Desk(site.site, keeper, outbox, now)
-            app = build_app(Parts(site, live, archive, desk, now))
+            app = build_app(Parts(site, live, archive, desk, now), (*site.hosts, http_host))
             async with asyncio.TaskGroup() as group:
                 group.create_task(keeper.run(), name="keeper")
                 group.create_task(keeper.keep_time(), name="clock")
@@ -70,7 +73,9 @@ async def serve(app: object, listener: socket.socket) -> None:
         access_log=False,
         lifespan="off",
         timeout_graceful_shutdown=FAREWELL,
+        http=ImpatientProtocol,
         ws="websockets-sansio",
+        ws_max_size=LARGEST_FROM_A_PAGE,
     )
     server = _Server(config)
     serving = asyncio.create_task(server.serve(sockets=[listener]), name="uvicorn")

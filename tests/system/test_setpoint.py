@@ -1,0 +1,78 @@
+"""A setpoint goes all the way to the machine, is read back, and reverts when its lease ends."""
+
+import asyncio
+import json
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.system.library import open_library, rows
+from wenlan.cli import EXAMPLE
+from wenlan.house import House
+from wenlan.ledger import read_ledger
+from wenlan.supervisor import until
+
+pytestmark = pytest.mark.system
+
+WRITE = {
+    "device": "ac-v1",
+    "action": "write",
+    "point": "temperature_setpoint",
+    "value": 20.5,
+    "lease": 3,
+    "who": "test",
+}
+
+
+def post(house: House, body: dict[str, Any]) -> tuple[int, dict[str, Any]]:
+    request = urllib.request.Request(
+        f"{house.address}/api/v1/commands",
+        json.dumps(body).encode(),
+        {"Content-Type": "application/json"},
+    )
+    try:
+        with urllib.request.urlopen(request, timeout=10) as answer:
+            return answer.status, json.load(answer)
+    except urllib.error.HTTPError as error:
+        return error.code, json.load(error)
+
+
+async def card_is_there(house: House) -> bool:
+    devices = await house.get("/api/v1/devices") or []
+    return any(one["id"] == "ac-v1" and "write" in one["actions"] for one in devices)
+
+
+def test_a_setpoint_is_written_read_back_and_taken_back(
+    tmp_path: Path, play: Callable[..., Any]
+) -> None:
+    async def story() -> None:
+        async with open_library(EXAMPLE, tmp_path / "data", "--calm") as (house, _, _):
+            await until(lambda: card_is_there(house), 20, "the air conditioner's card")
+            status, _ = await asyncio.to_thread(post, house, {**WRITE, "value": 90.0})
+            assert status in (409, 422), "out of limits is refused at the desk"
+            status, answer = await asyncio.to_thread(post, house, WRITE)
+            assert status == 202
+
+            async def ended() -> bool:
+                command = await house.get(f"/api/v1/commands/{answer['id']}")
+                assert command["status"] in ("sent", "done"), command
+                return bool(command["status"] == "done" and command["value"] == 20.5)
+
+            await until(ended, 15, "the setpoint is read back")
+
+            async def taken_back() -> bool:
+                bodies = rows(house.data, "SELECT body FROM event WHERE kind = 'outcome'")
+                return any(json.loads(body)["status"] == "reverted" for (body,) in bodies)
+
+            await until(taken_back, 20, "the lease has run out")
+
+    play(story(), within=120)
+    writes = [
+        row for row in read_ledger(tmp_path / "data" / "ledger.jsonl") if row["kind"] == "write"
+    ]
+    own = [row["words"] for row in writes if row["device"] == "ac-v1"]
+    assert own == [[205], [190]], "written once, taken back once to the safe 19 °C"
