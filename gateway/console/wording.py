@@ -235,7 +235,7 @@ SCRIPT = {
     "ago_h": _("{n} h ago"),
     "ago_d": _("{n} d ago"),
     "never": _("never heard"),
-    "last": _("last {value}, {age}"),
+    "last": _("last {value}"),
     "unknown": _("UNKNOWN"),
     "time": _("Time"),
     "readings": _("single readings"),

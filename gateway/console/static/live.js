@@ -55,7 +55,7 @@
     const last = host.querySelector("[data-last]");
     if (last) {
       last.hidden = live || !entry.at;
-      last.textContent = fill(words.last, { value: number(entry.last, digits), age: "" }).trim();
+      last.textContent = fill(words.last, { value: number(entry.last, digits) });
     }
     const age = host.querySelector("[data-age]");
     if (age) age.dataset.at = entry.at;
