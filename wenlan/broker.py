@@ -27,7 +27,13 @@ def configure(folder: Path, port: int, host: str = "127.0.0.1") -> Path:
         "server_name": "wenlan",
         "host": "127.0.0.1",
         "port": -1,
-        "jetstream": {"store_dir": str(folder / "jetstream"), "sync_interval": "10s"},
+        "jetstream": {
+            "store_dir": str(folder / "jetstream"),
+            "sync_interval": "10s",
+            # Retained messages and sessions only: without limits it would claim most of the disk.
+            "max_memory_store": 64 * 2**20,
+            "max_file_store": 2**30,
+        },
         "mqtt": {"host": host, "port": port, "ack_wait": "5s", "max_ack_pending": 1000},
     }
     path = folder / "nats.conf"

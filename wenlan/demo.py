@@ -50,6 +50,7 @@ async def run_demo(plan: Plan) -> int:
                 await _close(house, supervisor)
             finally:
                 await supervisor.end_all()
+                say("Closed.")
     except* TimeoutError as failed:
         failures += failed.exceptions
     if failures:
