@@ -71,6 +71,9 @@ class Comparison:
 
     visits: int = 0
     passed: int = 0
+    """People who went in."""
+    unread: int = 0
+    """Of those, who had passed before the counter was first read: counting begins there."""
     loans: int = 0
     lent: int = 0
     staff: int = 0
@@ -236,6 +239,7 @@ def _crossings(
             if direction == "entry":
                 result.visits += counted
                 result.passed += passed[path]
+                result.unread += before
             if not unknown and counted + before != passed[path]:
                 result.disagreements.append(
                     f"{gate.id} {direction}: {counted} counted (and {before} before the first"

@@ -44,7 +44,8 @@ class Report:
             f"answers     {other.answers} values given by devices; {other.unheard} came while the"
             f" device was counted as gone, {other.unjournalled} within a kill",
             f"alarms      {self.alarms}",
-            f"visits      {other.visits} counted, {other.passed} people passed",
+            f"visits      {other.visits} counted; {other.passed} people went in,"
+            f" {other.unread} of them before the counters were first read",
             f"loans       {other.loans} closed, {other.lent} by the library system,"
             f" {other.staff} for staff",
             f"deliveries  {other.deliveries} done, {other.dropped} by the robot",
