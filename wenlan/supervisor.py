@@ -11,7 +11,7 @@ from pathlib import Path
 from contracts.instants import Instant
 
 SHORTEST_PAUSE = 0.5
-LONGEST_PAUSE = 10.0
+LONGEST_PAUSE = 5.0
 STEADY = 30.0
 """Seconds after which a process counts as having started well."""
 GRACE = 15.0
