@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterable
 from datetime import timedelta
 from typing import Annotated, Any, NamedTuple, TypeAlias
+from zoneinfo import available_timezones
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, StringConstraints
 from pydantic_core import PydanticCustomError
@@ -73,6 +74,16 @@ def _positive(length: timedelta) -> timedelta:
 
 Positive = Annotated[Length, AfterValidator(_positive)]
 """A length of time that is not nothing."""
+
+
+def _zone(name: str) -> str:
+    if name not in available_timezones():
+        raise ValueError(f"{name!r} is not a time zone; write for example Asia/Shanghai")
+    return name
+
+
+Zone = Annotated[str, AfterValidator(_zone)]
+"""The name of a time zone, as in the IANA database."""
 
 
 class Name(Model):

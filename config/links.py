@@ -5,7 +5,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from config.base import Id, Length, Model, Name, Positive, Wrong, refuse
+from config.base import Id, Length, Model, Name, Positive, Wrong, Zone, refuse
 from config.broker import BrokerUrl
 from config.registers import RegisterMap
 
@@ -87,6 +87,9 @@ class LibrarySystem(Device):
     login: str = ""
     password: str = ""
     terminal_password: str = ""
+    timezone: Zone | None = Field(
+        default=None, description="dates go out in this zone's local time; without it in UTC"
+    )
 
 
 class Sip2(Model):

@@ -5,9 +5,9 @@ from collections.abc import Iterator
 from datetime import time, timedelta
 from enum import StrEnum
 from typing import Annotated, Any, Self
-from zoneinfo import ZoneInfo, available_timezones
+from zoneinfo import ZoneInfo
 
-from pydantic import AfterValidator, BeforeValidator, Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from config.base import (
     Id,
@@ -18,6 +18,7 @@ from config.base import (
     PointPath,
     Positive,
     Wrong,
+    Zone,
     refuse,
 )
 from config.broker import BrokerUrl
@@ -185,12 +186,6 @@ class Edge(Model):
             yield from link.devices
 
 
-def _zone(name: str) -> str:
-    if name not in available_timezones():
-        raise ValueError(f"{name!r} is not a time zone; write for example Asia/Shanghai")
-    return name
-
-
 def _day_time(value: Any) -> Any:
     if isinstance(value, time):
         return value
@@ -207,7 +202,7 @@ class Site(Model):
 
     site: Id
     name: Name
-    timezone: Annotated[str, AfterValidator(_zone)]
+    timezone: Zone
     day_begins: DayTime = time(0, 0)
     broker: BrokerUrl
     hosts: tuple[str, ...] = Field(

@@ -1,6 +1,7 @@
 """Any library system that speaks SIP2 (3M SIP 2.00, rev 2.12): loans and returns."""
 
 from dataclasses import dataclass
+from zoneinfo import ZoneInfo
 
 from config.links import Device, LibrarySystem
 from contracts.instants import Instant
@@ -53,7 +54,7 @@ class Sip2Circulation:
         if await self._forbids("checkout"):
             return _no("The library system lends nothing now.")
         fields = self._fields(("AA", card), ("AB", item), ("AC", self._terminal))
-        when = date(at)
+        when = self._date(at)
         delivery = await self._ask(Request("11", ("Y", "N", when, when), fields))
         answer = delivery.message
         ok = answer.fixed["ok"] == "1"
@@ -86,7 +87,7 @@ class Sip2Circulation:
         found = Whereabouts.UNKNOWN
         if await self._knows("17"):
             fields = self._fields(("AB", item), ("AC", self._terminal))
-            answer = (await self._ask(Request("17", (date(self.now()),), fields))).message
+            answer = (await self._ask(Request("17", (self._date(self.now()),), fields))).message
             if answer.fixed["circulation"] in FREE:
                 return Whereabouts.FREE
             if answer.fixed["circulation"] in LENT:
@@ -105,7 +106,7 @@ class Sip2Circulation:
             *self._fields(("AB", item), ("AC", self._terminal)),
             *cancel,
         )
-        when = date(at)
+        when = self._date(at)
         delivery = await self._ask(Request("09", ("N", when, when), fields))
         answer = delivery.message
         ok = answer.fixed["ok"] == "1"
@@ -127,7 +128,7 @@ class Sip2Circulation:
         return where is Whereabouts.LENT_TO_CARD
 
     async def _ask_patron(self, card: str, pin: str, summary: str) -> Message:
-        when = date(self.now())
+        when = self._date(self.now())
         terminal = ("AC", self._terminal)
         if await self._knows("63"):
             paging = (("BP", "1"), ("BQ", "200")) if summary.strip() else ()
@@ -150,6 +151,10 @@ class Sip2Circulation:
     @property
     def _terminal(self) -> str:
         return self.system.terminal_password
+
+    def _date(self, at: Instant) -> str:
+        zone = self.system.timezone
+        return date(at, ZoneInfo(zone) if zone else None)
 
     async def _knows(self, code: str) -> bool:
         return supports(self.link.status or await self.link.refresh(), code)

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from types import MappingProxyType
 from typing import NamedTuple
+from zoneinfo import ZoneInfo
 
 from contracts.instants import Instant, moment
 
@@ -168,9 +169,14 @@ def checksum(head: bytes) -> bytes:
     return b"%04X" % (-sum(head) & 0xFFFF)
 
 
-def date(at: Instant) -> str:
-    """Write an instant as 18 characters, `YYYYMMDDZZZZHHMMSS`, in UTC."""
-    return f"{moment(at):%Y%m%d   Z%H%M%S}"
+def date(at: Instant, zone: ZoneInfo | None = None) -> str:
+    """Write an instant as 18 characters, `YYYYMMDDZZZZHHMMSS`.
+
+    Local to `zone`, which four blanks in place of ZZZZ say; without one in UTC (`   Z`).
+    """
+    if zone is None:
+        return f"{moment(at):%Y%m%d   Z%H%M%S}"
+    return f"{moment(at).astimezone(zone):%Y%m%d    %H%M%S}"
 
 
 def _clean(name: str, value: str, delimiter: str = "|") -> str:

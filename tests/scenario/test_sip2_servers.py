@@ -215,6 +215,15 @@ def test_strict_servers_get_what_they_want() -> None:
     assert by_code["09"][39:].startswith("APkiosk-1|AOL|ABb1|AC|AY")
 
 
+def test_a_library_system_with_a_zone_gets_local_dates() -> None:
+    devices = [settings(1).devices[0].model_copy(update={"timezone": "Asia/Shanghai"})]
+    heard = tell(a_whole_visit, devices=devices).heard
+    dates = {"11": slice(4, 40), "09": slice(3, 39), "63": slice(5, 23), "17": slice(2, 20)}
+    found = {line[:2]: line[dates[line[:2]]] for line in heard if line[:2] in dates}
+    local = "20261118    190640"  # AT is 11:06:40 in UTC
+    assert found == {"11": local * 2, "09": local * 2, "63": local, "17": local}
+
+
 def test_an_undone_checkout_is_cancelled_explicitly() -> None:
     async def story(library: Sip2Circulation, server: QuirkyServer) -> None:
         await library.checkout("reader-1", "b1", AT)

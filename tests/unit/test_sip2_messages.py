@@ -1,6 +1,7 @@
 """SIP2 messages: checksums and vectors, real messages of other people's systems, round trips."""
 
 import json
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given
@@ -112,6 +113,7 @@ def test_requests_are_written_as_strict_servers_want_them() -> None:
 def test_dates_carry_their_zone() -> None:
     at = instant(moment(0).replace(year=2026, month=11, day=21, hour=9, minute=5, second=7))
     assert date(at) == "20261121   Z090507"
+    assert date(at, ZoneInfo("Asia/Shanghai")) == "20261121    170507"
 
 
 @pytest.mark.parametrize("value", ["a|b", "a\rb", "a\0", "\n"])
