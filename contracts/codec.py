@@ -40,22 +40,23 @@ class _RawBatch(Struct):
 
 
 class Codec(Generic[T]):
-    """Decode one type of message from bytes, with one clear error."""
+    """Decode one type of message from bytes, with one clear error of the given class."""
 
-    def __init__(self, kind: type[T]) -> None:
+    def __init__(self, kind: type[T], refusal: type[Exception] = ContractError) -> None:
         self._kind = kind
+        self._refusal = refusal
         self._decoder = msgspec.json.Decoder(kind)
 
     def decode(self, payload: bytes) -> T:
-        """Read a message; raise ContractError that says what is wrong and where."""
+        """Read a message; raise the refusal, which says what is wrong and where."""
         if len(payload) > LARGEST_MESSAGE:
-            raise ContractError(
+            raise self._refusal(
                 f"{self._kind.__name__}: {len(payload)} bytes; the limit is {LARGEST_MESSAGE}"
             )
         try:
             return self._decoder.decode(payload)
         except _REFUSALS as error:
-            raise ContractError(f"{self._kind.__name__}: {error}") from error
+            raise self._refusal(f"{self._kind.__name__}: {error}") from error
 
 
 batches = Codec(Batch)

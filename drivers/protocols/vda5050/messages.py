@@ -6,13 +6,11 @@ nothing but itself. What we send has exactly the fields of the official schemas.
 """
 
 from enum import StrEnum
-from typing import Generic, TypeVar
 
 import msgspec
 from msgspec import Struct
 
-LARGEST_MESSAGE = 1_000_000
-"""Bytes."""
+from contracts.codec import Codec
 
 Scalar = str | int | float | bool
 
@@ -271,34 +269,12 @@ class Unreadable(Struct, frozen=True):
     reason: str
 
 
-T = TypeVar("T")
-
-
-class Codec(Generic[T]):
-    """Reads one kind of message, with one clear error."""
-
-    def __init__(self, kind: type[T]) -> None:
-        self._kind = kind
-        self._decoder = msgspec.json.Decoder(kind)
-
-    def decode(self, payload: bytes) -> T:
-        """Read a message; raise ProtocolError that says what is wrong and where."""
-        if len(payload) > LARGEST_MESSAGE:
-            raise ProtocolError(
-                f"{self._kind.__name__}: {len(payload)} bytes; the limit is {LARGEST_MESSAGE}"
-            )
-        try:
-            return self._decoder.decode(payload)
-        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-            raise ProtocolError(f"{self._kind.__name__}: {error}") from error
-
-
-orders = Codec(Order)
-instant_actions = Codec(InstantActions)
-states = Codec(State)
-connections = Codec(Connection)
-visualizations = Codec(Visualization)
-factsheets = Codec(Factsheet)
+orders = Codec(Order, ProtocolError)
+instant_actions = Codec(InstantActions, ProtocolError)
+states = Codec(State, ProtocolError)
+connections = Codec(Connection, ProtocolError)
+visualizations = Codec(Visualization, ProtocolError)
+factsheets = Codec(Factsheet, ProtocolError)
 
 _encoder = msgspec.json.Encoder()
 
