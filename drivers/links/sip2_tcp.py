@@ -187,13 +187,18 @@ class Sip2Connection:
                 case StatusChanged(message):
                     self.status = message
                 case Note(reason):
-                    self.oddities += 1
-                    log.debug("%s: %s", self.where, reason)
+                    self._note(reason)
                 case Fail(reason):
                     raise LinkDownError(f"{self.where}: {reason}")
                 case Deliver():
                     return action
         return None
+
+    def _note(self, reason: str) -> None:
+        """Count an oddity; the first, the tenth, the hundredth are worth a warning."""
+        self.oddities += 1
+        level = logging.WARNING if str(self.oddities).strip("0") == "1" else logging.DEBUG
+        log.log(level, "%s: %s (oddity %d)", self.where, reason, self.oddities)
 
     def _drop(self) -> None:
         if self._wire is not None:

@@ -265,6 +265,15 @@ def test_a_cancelled_exchange_leaves_no_answer_for_the_next() -> None:
     assert tell(story).connections == 2
 
 
+def test_wrong_checksums_that_are_accepted_are_counted_and_said(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    tell(a_whole_visit, Quirks(damages=99), error_detection="report")
+    warned = [one.getMessage() for one in caplog.records if one.levelno == logging.WARNING]
+    assert "(oddity 1)" in warned[0]
+    assert len(warned) <= 2
+
+
 def test_no_password_in_any_log(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
     tell(a_whole_visit, Quirks(damages=1))
