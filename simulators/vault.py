@@ -83,19 +83,6 @@ def still(air: Air) -> Room:
     return Room(air, air.temperature, air.humidity)
 
 
-def heat_content(build: Build, room: Room) -> float:
-    """Give the sensible heat above 0 °C, in J."""
-    return (
-        build.air_mass * HEAT_CAPACITY * room.air.temperature
-        + build.contents_heat * room.contents_temperature
-    )
-
-
-def water_content(build: Build, room: Room) -> float:
-    """Give the water in air and contents, in kg."""
-    return build.air_mass * room.air.water + build.contents_water * room.contents_humidity
-
-
 def step(build: Build, room: Room, around: Surroundings, plant: Plant, seconds: float) -> Room:
     """Give the room some seconds later; long spans are cut into short steps."""
     while seconds > LONGEST_STEP:

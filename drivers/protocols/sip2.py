@@ -156,10 +156,6 @@ class Message:
         """Give all fields of that id, in the order in which they came."""
         return [value for key, value in self.fields if key == name]
 
-    def has(self, name: str) -> bool:
-        """Say whether a field of that id came at all."""
-        return any(key == name for key, _ in self.fields)
-
 
 def checksum(head: bytes) -> bytes:
     """Give the four digits that follow `head`, which ends with `AZ`.

@@ -149,7 +149,6 @@ FLAGS = {
     "implausible": _("Implausible count: unknown"),
     "rollover": _("Counter rolled over during an outage"),
 }
-DIRECTIONS = {"entry": _("Entries"), "exit": _("Exits")}
 POINTS = {
     "temperature": _("Temperature"),
     "humidity": _("Humidity"),

@@ -14,7 +14,6 @@ from tests.conftest import ROOT
 
 BROAD_CATCHES = {
     "edge/keep_polling.py": "the edge's supervisor: one broken driver must not stop the others",
-    "gateway/api/app.py": "the request boundary: one broken page must not stop the gateway",
     "gateway/app.py": "the request boundary: one broken page must not stop the gateway",
 }
 """Where one broad catch may stand, and why. Those that always raise again may stand anywhere."""

@@ -11,11 +11,24 @@ from hypothesis import strategies as st
 from simulators import conditioner, vault
 from simulators.air import air, dew_point, saturation_pressure
 from simulators.conditioner import Conditioner, Rating, Setpoints
-from simulators.vault import OFF, Build, Plant, Surroundings, heat_content, still, water_content
+from simulators.vault import HEAT_CAPACITY, OFF, Build, Plant, Room, Surroundings, still
 from simulators.weather import outdoor
 
 CLOSED = Build(outer_walls=0.0, inner_walls=0.0, leakage=0.0, lamps=0.0)
 ANYTHING = Surroundings(air(35.0, 80.0), air(5.0, 20.0))
+
+
+def heat_content(build: Build, room: Room) -> float:
+    """Give the sensible heat above 0 °C, in J."""
+    return (
+        build.air_mass * HEAT_CAPACITY * room.air.temperature
+        + build.contents_heat * room.contents_temperature
+    )
+
+
+def water_content(build: Build, room: Room) -> float:
+    """Give the water in air and contents, in kg."""
+    return build.air_mass * room.air.water + build.contents_water * room.contents_humidity
 
 
 def test_saturation_pressure_is_that_of_the_tables() -> None:
