@@ -9,6 +9,7 @@ from typing import Protocol
 from contracts.codec import ContractError, acks, encode_batch
 from contracts.ranges import Ranges
 from edge.broker import heed_cancellation
+from edge.hearing import LONGEST_SILENCE, Hearing
 from edge.journal import Journal
 from edge.outbox import MOST_BYTES, MOST_RECORDS, Outbox, Pick
 
@@ -39,6 +40,7 @@ class Uplink:
         self._publish = publish
         self._outbox = Outbox(journal.pending, journal.last, present)
         self._clock = asyncio.get_running_loop().time
+        self._hearing = Hearing()
         self._wake = asyncio.Event()
         self._prunable = Ranges()
         self._committed = asyncio.Event()
@@ -64,6 +66,7 @@ class Uplink:
     def disconnected(self) -> None:
         """Stop sending, and forget what was under way."""
         self._outbox.disconnected()
+        self._hearing.cut()
 
     async def drained(self) -> None:
         """Wait until nothing is unacknowledged."""
@@ -74,6 +77,8 @@ class Uplink:
         ack = acks.decode(payload)
         if ack.stream != self._journal.stream:
             return  # of an earlier journal of this edge
+        if self._hearing.heard():
+            log.info("the gateway acknowledges again")
         try:
             committed = Ranges(ack.committed)
         except ValueError as error:
@@ -95,6 +100,13 @@ class Uplink:
         """Send what is to be sent, when it is to be sent. Raises JournalError."""
         while True:
             pick = self._outbox.pick(self._clock())
+            if self._hearing.overdue(self._clock()):
+                log.warning(
+                    "no acknowledgement for %d s, though the broker takes what is sent to %s: does"
+                    " the gateway run, and does the broker let both read and write their topics?",
+                    LONGEST_SILENCE,
+                    self._topic,
+                )
             if pick is None:
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout_at(self._outbox.wake_at()):
@@ -125,7 +137,8 @@ class Uplink:
         last = piece.first + len(piece.bodies) - 1
         self._outbox.sent(pick, piece.first, last, self._clock())
         batch = encode_batch(self._journal.stream, piece.first, piece.bodies)
-        await self._publish(self._topic, batch)
+        if await self._publish(self._topic, batch):
+            self._hearing.sent(self._clock())
 
     def _written(self, last: int, thinned: Ranges) -> None:
         self._outbox.appended(last)
