@@ -40,8 +40,8 @@ class _Wire:
     """One connection."""
 
     client: AsyncModbusTcpClient
-    fresh: bool = True
-    """Nothing has been exchanged on it yet."""
+    exchanges: int = 0
+    """Replies that came on it."""
 
 
 class ModbusTcpLink:
@@ -69,6 +69,8 @@ class ModbusTcpLink:
         self._quiet_from = 0.0
         self._transaction = 0
         self._failures = 0
+        self._curt = False
+        """The server closed the last connection after a single reply."""
         self._mute: set[int] = set()
         """Units that had no answer the last time."""
         self._mute_turn = asyncio.Lock()
@@ -93,7 +95,7 @@ class ModbusTcpLink:
         failures = self._failures
         async with self._lock:
             self._spare(failures)
-            reused = self._wire is not None and not self._wire.fresh
+            reused = self._wire is not None and self._wire.exchanges > 0
             try:
                 reply = await self._exchange(request, ask)
             except _LostError:
@@ -117,6 +119,9 @@ class ModbusTcpLink:
         failures = self._failures
         async with self._lock:
             self._spare(failures)
+            if self._curt:
+                # A connection that was used is ending, though word of it may be under way.
+                self._drop()
             await self._exchange(request, _writer(request, words))
 
     async def aclose(self) -> None:
@@ -163,7 +168,7 @@ class ModbusTcpLink:
     async def _ask(self, wire: _Wire, request: Request, ask: _Ask) -> ModbusPDU:
         self._asked = request
         reply = await ask(wire.client)
-        wire.fresh = False
+        wire.exchanges += 1
         return reply
 
     async def _keep_pause(self) -> None:
@@ -219,6 +224,7 @@ class ModbusTcpLink:
     def _connection_changed(self, connected: bool) -> None:  # noqa: FBT001 - pymodbus calls it so
         if connected or self._wire is None:
             return
+        self._curt = self._wire.exchanges == 1
         if self._asked is not None:
             self._fail(_LostError(f"{self.where}: {self._asked}: connection closed, no answer"))
         self._wire = None

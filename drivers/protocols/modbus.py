@@ -115,7 +115,7 @@ def examine(received: bytes, transaction: int, request: Request) -> Found | Mism
         if transaction_id != transaction:
             continue
         if unit != request.unit:
-            return Mismatch(f"unit {unit} answered")
+            return Mismatch(f"unit {unit} answered; if it always does, give the device that unit")
         if len(received) < start:
             return Found.PART
         return _judge(received[begin:start], request)

@@ -296,6 +296,29 @@ def test_a_write_is_never_sent_twice(play: Play) -> None:
     play(story())
 
 
+def test_a_server_that_closes_after_each_reply_can_be_written_to(play: Play) -> None:
+    """A write must not go to a connection that is about to end: it is never sent again."""
+
+    async def curt(asked: Asked, writer: asyncio.StreamWriter) -> None:
+        if asked.function == 4:
+            await answer(asked, writer)
+        else:
+            writer.write(asked.frame(bytes([asked.function]) + asked.data[:4]))
+        await writer.drain()
+        await asyncio.sleep(0.02)  # the client may take the connection for a living one
+        writer.close()
+
+    async def story() -> None:
+        async with hostile(curt) as (_, link):
+            for value in range(3):
+                assert await read(link) == [218, 546]
+                assert await read(link) == [218, 546]
+                await link.write(1, 6, 1, (value,))
+                await link.write(1, 6, 1, (value,))
+
+    play(story())
+
+
 @pytest.mark.parametrize(("function", "words"), [(5, (1,)), (6, (7,)), (16, (7, 8))])
 def test_a_write_whose_echo_differs_is_refused(
     play: Play, function: int, words: tuple[int, ...]
