@@ -4,6 +4,7 @@ import asyncio
 import json
 import logging
 import secrets
+import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from typing import Any, NamedTuple, TypeVar
@@ -149,6 +150,7 @@ class Radio:
             keepalive=KEEP_ALIVE,
             timeout=5.0,
             will=aiomqtt.Will(self._topic("connection"), will.encode(), qos=1, retain=True),
+            tls_context=ssl.create_default_context() if address.tls else None,
         )
 
 
