@@ -22,7 +22,8 @@ from contracts.records import Reading
 from contracts.topics import EdgeTopics, of_edge
 from edge.broker import Broker, Client, identity
 from edge.journal import Budget, Journal
-from edge.logger_csv import Export, Refused, UnusableFileError, Value, read_export
+from edge.logger_csv import Export, Refused, Value, read_export, refuse_size
+from edge.logger_header import UnusableFileError
 from edge.uplink import Publish, Uplink
 
 log = logging.getLogger(__name__)
@@ -96,7 +97,7 @@ async def import_csv(
     and JournalError.
     """
     _check(site, device, space)
-    content = await asyncio.to_thread(path.read_bytes)
+    content = await asyncio.to_thread(_read, path)
     export = await asyncio.to_thread(read_export, content, site.zone)
     _tell(path, export, say)
     stream = stream_id(site, device, content)
@@ -157,6 +158,11 @@ async def _send(site: Site, journal: Journal, card: Card | None) -> None:
         await uplink.drained()
         for task in tasks:
             task.cancel()
+
+
+def _read(path: Path) -> bytes:
+    refuse_size(path.stat().st_size)
+    return path.read_bytes()
 
 
 def _check(site: Site, device: str, space: str | None) -> None:

@@ -7,7 +7,7 @@ import sys
 from config.site import Site
 from edge.imports import import_csv
 from edge.journalfile import JournalError
-from edge.logger_csv import UnusableFileError
+from edge.logger_header import UnusableFileError
 from wenlan.process import now
 
 

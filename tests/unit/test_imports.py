@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from contracts.instants import instant, moment
 from contracts.quantities import Quantity
 from edge.imports import card_of, reading
-from edge.logger_csv import Export, UnusableFileError, Value, read_export
+from edge.logger_csv import Export, Value, read_export
+from edge.logger_header import UnusableFileError
 from tests.conftest import data_folder
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
@@ -184,7 +185,7 @@ def test_a_logger_that_does_not_know_summer_time() -> None:
 @pytest.mark.parametrize(
     ("content", "why"),
     [
-        (b"", "no header"),
+        (b"", "is empty"),
         (b"a,b,c\n1,2,3\n", "no header"),
         (b"\x89PNG\r\n\x1a\n\0\0\0", "not a text file"),
         (b"time,temperature\n", "no line below"),
