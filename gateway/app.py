@@ -115,6 +115,8 @@ class Boundary:
 
 def _problem_of(error: Exception) -> Problem:
     problem = BROKEN
+    if isinstance(error.__cause__, Problem):  # FastAPI wraps what goes wrong with a body
+        error = error.__cause__
     match error:
         case Problem():
             problem = error

@@ -22,6 +22,9 @@ UNHEARD = "unheard"
 """Why a device that never said anything is not available."""
 QUALITIES = (Quality.GOOD, Quality.IMPLAUSIBLE, Quality.UNAVAILABLE)
 CODES: dict[str, int] = {quality.value: code for code, quality in enumerate(QUALITIES)}
+MOST_POINTS = 20_000
+MOST_DEVICES = 2_000
+"""What one gateway takes up; each point costs about 1 kB of memory, whoever made it up."""
 HOLE_POLLS = 10
 """Periods without a reading of a counter from which what passed is marked as an outage's."""
 SHORTEST_HOLE = 60 * SECOND
@@ -124,6 +127,7 @@ class Registry:
                 if path is not None:
                     entry = (gate.id, direction, gate.rollover, gate.fastest)
                     self._gates.setdefault(path, []).append(entry)
+        self._owners = {device.id: edge.id for edge, device in site.devices()}
         self.tracks: dict[str, Track] = {}
         self.devices: dict[str, Known] = {}
         self._load(site)
@@ -170,6 +174,8 @@ class Registry:
         """Take up a point never heard of; raise ContractError when it is not `device/name`."""
         if POINT.fullmatch(path) is None:
             raise ContractError(f"{path[:100]!r} is no point; a point is device/name")
+        if len(self.tracks) >= MOST_POINTS:
+            raise ContractError(f"{path} is one more than {MOST_POINTS} points: not taken up")
         device, name = path.split("/")
         known = self.devices.get(device)
         offered = {point.name: point for point in known.card.points} if known else {}
@@ -190,6 +196,7 @@ class Registry:
         known = self.devices.get(card.device)
         if known is not None and known.card == card and known.edge == card.edge:
             return
+        self._check(card)
         if known is None:
             known = self.devices[card.device] = Known(card, cause="")
             known.available = True
@@ -205,6 +212,17 @@ class Registry:
             if told != (track.quantity, track.unit, track.space, track.period):
                 self._store.run("describe_point", *told, track.id)
             self._describe(track, *told)
+
+    def _check(self, card: Card) -> None:
+        """Refuse, before anything is changed, what is another edge's or too much."""
+        owner = self._owners.get(card.device, card.edge)
+        if owner != card.edge:
+            raise ContractError(f"{card.device} is a device of edge {owner}, not of {card.edge}")
+        new = sum(f"{card.device}/{point.name}" not in self.tracks for point in card.points)
+        if new and len(self.tracks) + new > MOST_POINTS:
+            raise ContractError(f"{card.device}: {new} points more than {MOST_POINTS} in all")
+        if card.device not in self.devices and len(self.devices) >= MOST_DEVICES:
+            raise ContractError(f"{card.device} is one more than {MOST_DEVICES} devices")
 
     def there(self, device: str) -> None:
         """Note that a device said something."""

@@ -18,6 +18,8 @@ from gateway.storage import ledgers
 State = Literal[
     "open", "all", "unacknowledged", "acknowledged", "returned-unacknowledged", "normal"
 ]
+BODY = (400, 408, 413, 422)
+"""What may be wrong with a body: not JSON, too slow, too long, not what is expected."""
 Limit = Annotated[int, Query(ge=1, le=1000)]
 
 
@@ -62,14 +64,14 @@ def _alarm_routes(api: APIRouter, board: Board) -> None:
         """Give one alarm."""
         return views.alarm(await find_alarm(board, alarm))
 
-    @api.post("/alarms/{alarm}/acknowledge", tags=["alarms"], responses=documented(404, 409, 422))
+    @api.post("/alarms/{alarm}/acknowledge", tags=["alarms"], responses=documented(*BODY, 404, 409))
     async def acknowledge(alarm: int, body: models.Acknowledgement) -> models.AlarmBody:
         """Say that somebody knows of an alarm."""
         await find_alarm(board, alarm)
         await parts.desk.acknowledge(alarm, body.who, body.comment)
         return views.alarm(await find_alarm(board, alarm))
 
-    @api.post("/alarms/{alarm}/comment", tags=["alarms"], responses=documented(404, 422))
+    @api.post("/alarms/{alarm}/comment", tags=["alarms"], responses=documented(*BODY, 404))
     async def comment(alarm: int, body: models.Remark) -> models.AlarmBody:
         """Write something next to an alarm."""
         await find_alarm(board, alarm)
@@ -120,7 +122,7 @@ def _command_routes(api: APIRouter, board: Board) -> None:
         "/commands",
         status_code=202,
         tags=["commands"],
-        responses=documented(404, 409, 422, 503),
+        responses=documented(*BODY, 404, 409, 503),
     )
     async def ask(body: models.CommandRequest) -> models.CommandTaken:
         """Keep and send a command. What became of it is asked for by its id."""

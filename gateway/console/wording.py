@@ -197,9 +197,9 @@ TALLIES = {
     "unreadable": _("Unreadable records"),
     "gap-filled": _("Records that filled a gap"),
     "refused-input": _("Inputs refused by edges"),
-    "refused-batch": _("Batches refused"),
+    "refused-journal": _("Batches refused"),
     "refused-card": _("Cards refused"),
-    "refused-presence": _("Presences refused"),
+    "refused-state": _("Presences refused"),
     "refused-topic": _("Messages on foreign topics refused"),
 }
 CAUSES = {"": _("awaited"), "thinned": _("given up: the journal was full")}
@@ -263,7 +263,7 @@ def sentence(row: Alarm, name: str, say: Say, when: Callable[[Instant], str]) ->
         "since": when(row.raised),
         "until": when(row.cleared) if row.cleared else "",
         "count": len(row.params.get("devices", ())),
-        "fill": round(100 * float(row.params.get("fill", 0))),
+        "fill": f"{100 * float(row.params.get('fill', 0)):.0f}",
     }
     texts = {
         ("limit", "above"): say(_("{name}: {quantity} {value} is above the limit of {limit}")),

@@ -201,6 +201,21 @@ def test_a_body_that_is_too_long_is_refused(client: TestClient) -> None:
     assert (answer.status_code, answer.json()["type"]) == (413, "too-large")
 
 
+def test_a_body_that_proves_too_long_on_its_way_is_told_as_such(client: TestClient) -> None:
+    answer = client.post(f"{API}/commands", content=(b" " * 1000 for _ in range(300)))
+    assert (answer.status_code, answer.json()["type"]) == (413, "too-large")
+
+
+@pytest.mark.parametrize("body", [b"\xff", b"[" * 100_000, b'{"who":' + b"9" * 6000 + b"}"])
+def test_a_body_that_is_no_json_is_a_documented_problem(body: bytes, client: TestClient) -> None:
+    headers = {"Content-Type": "application/json"}
+    answer = client.post(f"{API}/commands", content=body, headers=headers)
+    document = json.loads(contract.DOCUMENT.read_text(encoding="utf-8"))
+    assert answer.status_code == 400
+    for methods in document["paths"].values():
+        assert "post" not in methods or {"400", "408", "413"} <= methods["post"]["responses"].keys()
+
+
 def test_a_foreign_host_name_is_refused(client: TestClient) -> None:
     answer = client.get(f"{API}/site", headers={"Host": "evil.example"})
     assert (answer.status_code, answer.json()["type"]) == (400, "foreign-host")
