@@ -18,6 +18,7 @@ from typing import Protocol
 import aiomqtt
 
 from config.broker import BrokerAddress
+from config.mqtt import heed_cancellation
 from edge.pauses import growing
 
 log = logging.getLogger(__name__)
@@ -77,17 +78,6 @@ class Client:
 def identity(*parts: str) -> str:
     """Make an MQTT client id that every broker accepts: letters, digits, `_`, `:` and `-`."""
     return re.sub(r"[^A-Za-z0-9_:-]", "_", "-".join(parts))
-
-
-def heed_cancellation() -> None:
-    """Be cancelled after all: call it after each await of aiomqtt in a loop that must end.
-
-    In Python 3.11 `asyncio.wait_for`, which aiomqtt uses, forgets a cancellation that comes
-    together with the result.
-    """
-    task = asyncio.current_task()
-    if task is not None and task.cancelling():
-        raise asyncio.CancelledError
 
 
 class Broker:

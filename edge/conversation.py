@@ -6,11 +6,11 @@ import logging
 from collections.abc import Awaitable, Callable, Sequence
 from typing import NamedTuple
 
+from config.mqtt import heed_cancellation
 from contracts.codec import ContractError, encode
 from contracts.instants import Instant
 from contracts.messages import Card, Presence
 from contracts.topics import EdgeTopics
-from edge.broker import heed_cancellation
 from edge.commands import Commands
 from edge.journal import Journal
 from edge.uplink import Publish, Uplink

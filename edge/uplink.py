@@ -6,9 +6,9 @@ import logging
 from collections.abc import Awaitable, Callable
 from typing import Protocol
 
+from config.mqtt import heed_cancellation
 from contracts.codec import ContractError, acks, encode_batch
 from contracts.ranges import Ranges
-from edge.broker import heed_cancellation
 from edge.hearing import LONGEST_SILENCE, Hearing
 from edge.journal import Journal
 from edge.outbox import MOST_BYTES, MOST_RECORDS, Outbox, Pick

@@ -13,6 +13,7 @@ from collections.abc import Awaitable, Callable
 import aiomqtt
 
 from config.broker import BrokerAddress
+from config.mqtt import heed_cancellation
 from contracts.instants import Instant
 from contracts.topics import of_edge, parse
 from gateway.envelope import Arrived
@@ -99,7 +100,7 @@ class Broker:
                     log.warning(
                         "broker %s is gone (%s); trying again until it is back", where, causes
                     )
-            _heed_cancellation()  # a failing farewell to the broker took its place
+            heed_cancellation()  # a failing farewell to the broker took its place
             if self.connected.is_set():
                 failures = 0
             self.connected.clear()
@@ -128,7 +129,7 @@ class Broker:
         topics = of_edge(self._site, "+")
         for topic, qos in ((topics.state, 1), (f"{topics.card}+", 1), (topics.journal, 0)):
             answers = await client.subscribe(topic, qos)
-            _heed_cancellation()
+            heed_cancellation()
             for granted in answers:
                 code = granted if isinstance(granted, int) else granted.value
                 if code >= FAILURE:
@@ -148,7 +149,7 @@ class Broker:
             key, topic, payload = await self._outbox.next()
             try:
                 await client.publish(topic, payload, qos=1)
-                _heed_cancellation()
+                heed_cancellation()
             except BaseException:
                 self._outbox.put_back(key, topic, payload)
                 raise
@@ -167,17 +168,6 @@ class Broker:
             timeout=KEEP_ALIVE,
             tls_context=ssl.create_default_context() if address.tls else None,
         )
-
-
-def _heed_cancellation() -> None:
-    """Be cancelled after all.
-
-    In Python 3.11 `asyncio.wait_for`, which aiomqtt uses, forgets a cancellation that comes
-    together with the result.
-    """
-    task = asyncio.current_task()
-    if task is not None and task.cancelling():
-        raise asyncio.CancelledError
 
 
 def _leaves(group: BaseExceptionGroup[BaseException]) -> list[BaseException]:

@@ -5,16 +5,15 @@ import json
 import logging
 import secrets
 import ssl
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import asynccontextmanager, suppress
-from typing import Any, NamedTuple, TypeVar
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
+from typing import Any, NamedTuple
 
 import aiomqtt
 
 from config.broker import broker_address
+from config.mqtt import connection, heeding
 from contracts.instants import SECOND, Instant, moment
-
-T = TypeVar("T")
 
 log = logging.getLogger(__name__)
 
@@ -80,10 +79,10 @@ class Radio:
 
     async def _stay(self) -> None:
         client = self._make()
-        async with _connection(client):
+        async with connection(client):
             for channel in ("order", "instantActions"):
-                await _heeding(client.subscribe(self._topic(channel), qos=0))
-            await _heeding(self._announce(client, "ONLINE"))
+                await heeding(client.subscribe(self._topic(channel), qos=0))
+            await heeding(self._announce(client, "ONLINE"))
             self._client = client
             self._greet()
             try:
@@ -111,7 +110,7 @@ class Radio:
             return False
         payload = json.dumps({**self._header(channel), **body}).encode()
         try:
-            await _heeding(self._client.publish(self._topic(channel), payload, retain=retain))
+            await heeding(self._client.publish(self._topic(channel), payload, retain=retain))
         except aiomqtt.MqttError:
             return False
         return True
@@ -152,42 +151,3 @@ class Radio:
             will=aiomqtt.Will(self._topic("connection"), will.encode(), qos=1, retain=True),
             tls_context=ssl.create_default_context() if address.tls else None,
         )
-
-
-@asynccontextmanager
-async def _connection(client: aiomqtt.Client) -> AsyncIterator[None]:
-    """Connect, and leave nothing behind in the end, which aiomqtt 2.5 alone does not see to."""
-    connecting = asyncio.create_task(client.__aenter__(), name="mqtt connecting")
-    try:
-        try:
-            await asyncio.shield(connecting)
-        except asyncio.CancelledError:
-            # A thread is connecting and cannot be stopped; what it opens must be closed.
-            await asyncio.wait((connecting,))
-            raise
-        try:
-            yield
-        finally:
-            with suppress(aiomqtt.MqttError):
-                await client.__aexit__(None, None, None)
-    finally:
-        client._client._sock_close()  # noqa: SLF001 - nobody answered on it; no public way
-        ticking = client._misc_task  # noqa: SLF001
-        if ticking is not None:
-            ticking.cancel()
-            await asyncio.wait((ticking,))
-        for future in (connecting, client._connected, client._disconnected):  # noqa: SLF001
-            if future.done() and not future.cancelled():
-                future.exception()
-
-
-async def _heeding(call: Awaitable[T]) -> T:
-    """Wait for aiomqtt, and be cancelled even if the answer came at the same moment.
-
-    Before Python 3.12 `asyncio.wait_for`, which aiomqtt uses, may swallow a cancellation.
-    """
-    result = await call
-    task = asyncio.current_task()
-    if task is not None and task.cancelling():
-        raise asyncio.CancelledError
-    return result

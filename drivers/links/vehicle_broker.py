@@ -10,18 +10,16 @@ import random
 import re
 import secrets
 import ssl
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager, suppress
-from typing import NamedTuple, TypeVar
+from collections.abc import Awaitable, Callable
+from typing import NamedTuple
 
 import aiomqtt
 
 from config.broker import broker_address
 from config.links import Robot, Vda5050
+from config.mqtt import connection, heeding
 from drivers.errors import LinkDownError, NotSentError, RefusedError
 from drivers.protocols import vda5050
-
-T = TypeVar("T")
 
 log = logging.getLogger(__name__)
 
@@ -79,7 +77,7 @@ class VehicleBroker:
         if self._client is None:
             raise NotSentError(f"{self.where}: not connected to the broker")
         try:
-            await _heeding(self._client.publish(topic, payload, qos=0))
+            await heeding(self._client.publish(topic, payload, qos=0))
         except aiomqtt.MqttError as error:
             raise LinkDownError(f"{self.where}: publishing on {topic} failed: {error}") from error
 
@@ -125,7 +123,7 @@ class VehicleBroker:
 
     async def _stay(self) -> None:
         client = self._make()
-        async with _connection(client):
+        async with connection(client):
             for robot in self.config.devices:
                 await self._subscribe(client, self.base(robot) + "state", 0)
                 await self._subscribe(client, self.base(robot) + "connection", 1)
@@ -139,7 +137,7 @@ class VehicleBroker:
                 self._client = None
 
     async def _subscribe(self, client: aiomqtt.Client, topic: str, qos: int) -> None:
-        for granted in await _heeding(client.subscribe(topic, qos)):
+        for granted in await heeding(client.subscribe(topic, qos)):
             code = granted if isinstance(granted, int) else granted.value
             if code >= REFUSAL:
                 raise RefusedError(
@@ -173,42 +171,3 @@ class VehicleBroker:
             timeout=TIMEOUT,
             tls_context=ssl.create_default_context() if self._address.tls else None,
         )
-
-
-@asynccontextmanager
-async def _connection(client: aiomqtt.Client) -> AsyncIterator[None]:
-    """Connect, and leave nothing behind in the end, which aiomqtt 2.5 alone does not see to."""
-    connecting = asyncio.create_task(client.__aenter__(), name="mqtt connecting")
-    try:
-        try:
-            await asyncio.shield(connecting)
-        except asyncio.CancelledError:
-            # A thread is connecting and cannot be stopped; what it opens must be closed.
-            await asyncio.wait((connecting,))
-            raise
-        try:
-            yield
-        finally:
-            with suppress(aiomqtt.MqttError):
-                await client.__aexit__(None, None, None)
-    finally:
-        client._client._sock_close()  # noqa: SLF001 - nobody answered on it; no public way
-        ticking = client._misc_task  # noqa: SLF001
-        if ticking is not None:
-            ticking.cancel()
-            await asyncio.wait((ticking,))
-        for future in (connecting, client._connected, client._disconnected):  # noqa: SLF001
-            if future.done() and not future.cancelled():
-                future.exception()
-
-
-async def _heeding(call: Awaitable[T]) -> T:
-    """Wait for aiomqtt, and be cancelled even if the answer came at the same moment.
-
-    Before Python 3.12 `asyncio.wait_for`, which aiomqtt uses, may swallow a cancellation.
-    """
-    result = await call
-    task = asyncio.current_task()
-    if task is not None and task.cancelling():
-        raise asyncio.CancelledError
-    return result
