@@ -140,6 +140,11 @@ def place_in_time(stamps: Sequence[datetime], zone: tzinfo) -> tuple[list[Instan
             " so all its times were read"
         )
     instants: list[Instant] = []
+    # Of hourly rows the hour that comes twice shows as one time twice; else that is a row twice.
+    hourly = not any(
+        timedelta() < later - earlier < timedelta(hours=1)
+        for earlier, later in pairwise(stamp.replace(tzinfo=None) for stamp in stamps)
+    )
     fold, before = 0, None
     for stamp in stamps:
         if stamp.tzinfo is not None:
@@ -152,7 +157,8 @@ def place_in_time(stamps: Sequence[datetime], zone: tzinfo) -> tuple[list[Instan
             continue
         if _twice(stamp, zone):
             # The hour that comes twice: the second time begins where the clock goes back.
-            fold = int(bool(fold) or (before is not None and stamp <= before))
+            back = before is not None and (stamp < before or (hourly and stamp == before))
+            fold = int(bool(fold) or back)
         else:
             fold = 0
         before = stamp

@@ -197,6 +197,17 @@ def test_the_newest_row_first_across_the_hour_that_comes_twice() -> None:
     assert "newest row" in export.remarks[0]
 
 
+def test_a_row_twice_is_not_the_hour_that_comes_twice() -> None:
+    rows = ["00:30", "01:00", "01:00", "01:30", "01:00", "01:30", "02:00"]
+    export = read("time,temp\n" + "".join(f"2024-10-27 {row},20\n" for row in rows), LONDON)
+    start = instant(datetime(2024, 10, 26, 23, 30, tzinfo=UTC))
+    assert [value.at for value in export.values] == [start + n * 1_800_000_000 for n in range(6)]
+    assert [line for line, _ in export.refused] == [4]
+    hourly = ["00:00", "01:00", "01:00", "02:00"]
+    export = read("time,temp\n" + "".join(f"2024-10-27 {row},20\n" for row in hourly), LONDON)
+    assert (export.rows, export.refused, export.step) == (4, (), 3600.0)
+
+
 def test_thousands() -> None:
     export = read('time,temp,co2\n2024-01-15 11:00,20,"1,029"\n2024-01-15 12:00,20,"1.029,5"\n')
     assert series(export, CO2) == [1029.0, 1029.5]
