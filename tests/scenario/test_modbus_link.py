@@ -77,7 +77,7 @@ def test_silence_ends_at_the_deadline_and_the_next_read_is_sound(play: Play, wha
             begun = asyncio.get_running_loop().time()
             with pytest.raises(LinkDownError, match=r"no answer in 0.2 s"):
                 await read(link)
-            assert TIMEOUT * 0.9 < asyncio.get_running_loop().time() - begun < 2 * TIMEOUT
+            assert TIMEOUT * 0.9 < asyncio.get_running_loop().time() - begun < 4 * TIMEOUT
             assert await read(link) == [218, 546]
 
     play(story())
@@ -119,7 +119,7 @@ def test_a_reply_byte_by_byte_is_a_reply(play: Play) -> None:
             await asyncio.sleep(0.002)
 
     async def story() -> None:
-        async with hostile(slowly) as (_, link):
+        async with hostile(slowly, timeout="2s") as (_, link):
             assert await read(link) == [1, 2]
 
     play(story())
@@ -227,7 +227,7 @@ def test_an_endless_stream_ends_at_the_deadline(play: Play) -> None:
             begun = asyncio.get_running_loop().time()
             with pytest.raises(DriverError):
                 await read(link)
-            assert asyncio.get_running_loop().time() - begun < 2 * TIMEOUT
+            assert asyncio.get_running_loop().time() - begun < 4 * TIMEOUT
             assert await read(link) == [218, 546]
 
     play(story())
@@ -309,7 +309,7 @@ def test_a_server_that_closes_after_each_reply_can_be_written_to(play: Play) -> 
         writer.close()
 
     async def story() -> None:
-        async with hostile(curt) as (_, link):
+        async with hostile(curt, timeout="2s") as (_, link):
             for value in range(3):
                 assert await read(link) == [218, 546]
                 assert await read(link) == [218, 546]
