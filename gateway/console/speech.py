@@ -10,6 +10,8 @@ from contracts.instants import SECOND, Instant, moment
 from gateway.console.catalogue import Catalogue
 
 DECIMALS = {"air_temperature": 1, "relative_humidity": 1, "share": 0, "co2": 0}
+LARGEST_WRITTEN_OUT = 1e12
+"""Larger numbers are told by their order only; nothing in a library is as large."""
 WEEKDAYS = (
     "Monday",
     "Tuesday",
@@ -64,6 +66,8 @@ class Speech(NamedTuple):
         """Say a number; no value is a dash, never a nought."""
         if value is None:
             return "—"
+        if abs(value) >= LARGEST_WRITTEN_OUT:
+            return f"{value:.3g}"
         if quantity in DECIMALS:
             return f"{value:.{DECIMALS[quantity]}f}"
         return f"{value:,.0f}" if value == int(value) else f"{value:.2f}"

@@ -200,7 +200,7 @@ TALLIES = {
     "refused-journal": _("Batches refused"),
     "refused-card": _("Cards refused"),
     "refused-state": _("Presences refused"),
-    "refused-topic": _("Messages on foreign topics refused"),
+    "command-unknown": _("Commands whose outcome nobody knows"),
 }
 CAUSES = {"": _("awaited"), "thinned": _("given up: the journal was full")}
 PROBLEMS = {

@@ -63,7 +63,8 @@ def test_what_is_unknown_is_a_word_and_never_the_last_value(client: TestClient) 
     value = row.split("data-value")[1].split("</span>")[0]
     assert "UNKNOWN" in value
     assert "19.4" not in value
-    assert "last 19.4" in row, "what was last is told apart"
+    assert "last 19.4 °C" in row, "what was last is told apart"
+    assert "Good" not in row, "good is a word about a value that is there"
 
 
 def test_a_title_cannot_bring_markup(client: TestClient) -> None:

@@ -11,10 +11,11 @@ from contracts.codec import LARGEST_MESSAGE
 from contracts.topics import Address
 from gateway import registry
 from gateway.console.catalogue import Catalogue
+from gateway.console.speech import Speech
 from gateway.console.wording import sentence
 from gateway.envelope import Arrived
 from gateway.storage.ledgers import Alarm
-from tests.unit.gateway_story import House, reading
+from tests.unit.gateway_story import House, reading, small_site
 
 
 @pytest.fixture(name="house")
@@ -102,3 +103,10 @@ def test_an_absurd_fill_that_is_already_kept_can_be_told() -> None:
     )  # fmt: skip
     say = Catalogue("en", []).gettext
     assert sentence(row, "evil", say, str).startswith("The journal of edge evil")
+
+
+@pytest.mark.parametrize("value", [1e308, -1e308, 2.0**62])
+@pytest.mark.parametrize("quantity", ["air_temperature", "crossings", ""])
+def test_an_absurd_number_is_told_in_few_letters(value: float, quantity: str) -> None:
+    speech = Speech(Catalogue("en", []), small_site())
+    assert len(speech.number(value, quantity)) <= 10

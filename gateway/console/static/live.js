@@ -18,7 +18,8 @@
   });
   const now = () => Date.now() + offset;
   const fill = (text, given) => text.replace(/\{(\w+)\}/g, (_, name) => given[name] ?? "");
-  const number = (value, digits) => value === null || value === undefined ? "—" : value.toFixed(digits);
+  const number = (value, digits) => value === null || value === undefined ? "—"
+    : Math.abs(value) >= 1e12 ? value.toPrecision(3) : value.toFixed(digits);
 
   function aged(at) {
     if (!at) return words.never;
@@ -55,11 +56,15 @@
     const last = host.querySelector("[data-last]");
     if (last) {
       last.hidden = live || !entry.at;
-      last.textContent = fill(words.last, { value: number(entry.last, digits) });
+      const unit = host.querySelector(".unit")?.textContent ?? "";
+      const was = names[entry.last] || `${number(entry.last, digits)} ${unit}`.trim();
+      last.textContent = fill(words.last, { value: was });
     }
     const age = host.querySelector("[data-age]");
     if (age) age.dataset.at = entry.at;
-    text(host, "[data-quality-word]", words[`q_${entry.q}`] ?? entry.q);
+    // "Good" is a word about a value that is there.
+    const told = live || entry.q !== "good" ? words[`q_${entry.q}`] ?? entry.q : "—";
+    text(host, "[data-quality-word]", told);
     const quality = host.querySelector("[data-quality]");
     if (quality) quality.hidden = entry.q === "good";
     return live;
