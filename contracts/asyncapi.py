@@ -20,13 +20,14 @@ from msgspec import Struct
 
 from contracts.examples import EXAMPLES
 from contracts.messages import Ack, Batch, Card, Command, Presence
+from contracts.records import Event, Reading, Sample
 from contracts.topics import of_edge
 
-VERSION = "1.0.0"
+VERSION = "1.1.0"
 """Raise the last number for what old readers may ignore, the first for what they cannot."""
 DOCUMENT = Path(__file__).resolve().parent.parent / "docs" / "reference" / "asyncapi.yaml"
 
-_MOMENTS = {"at", "issued", "expires", "since", "until"}
+_MOMENTS = {"at", "issued", "expires", "sent", "until"}
 _INSTANT = "Microseconds since 1970-01-01T00:00:00Z."
 _REF = "#/components/schemas/{name}"
 
@@ -36,12 +37,11 @@ class Way(NamedTuple):
 
     kind: type[Struct]
     summary: str
-    qos: int = 1
     retain: bool = False
 
 
 _SENT: Mapping[str, Way] = {
-    "journal": Way(Batch, "Readings and events, sent again until acknowledged.", qos=0),
+    "journal": Way(Batch, "Samples and events, sent again until acknowledged."),
     "state": Way(Presence, "Whether the edge is connected; also its last will.", retain=True),
     "card": Way(Card, "What one device is and offers.", retain=True),
 }
@@ -58,14 +58,16 @@ class VersionError(Exception):
 def schemas() -> dict[str, Any]:
     """Give every schema by name, as JSON Schema."""
     kinds = [way.kind for way in (*_SENT.values(), *_RECEIVED.values())]
-    _, components = msgspec.json.schema_components(kinds, ref_template=_REF)
+    (*_, record, sample), components = msgspec.json.schema_components(
+        [*kinds, Reading | Event, Sample], ref_template=_REF
+    )
     tidied: dict[str, Any] = json.loads(json.dumps(components))
     for schema in tidied.values():
         for name, one in schema.get("properties", {}).items():
             if name in _MOMENTS and one.get("type") == "integer":
                 one["description"] = _INSTANT
-    records = tidied["Batch"]["properties"]["records"]["items"]
-    records["discriminator"] = records["discriminator"]["propertyName"]
+    # To the codec a batch's records are raw: it reads them one by one.
+    tidied["Batch"]["properties"]["records"]["items"] = {"anyOf": [sample, *record["anyOf"]]}
     return tidied
 
 
@@ -119,7 +121,7 @@ def document() -> dict[str, Any]:
 
 
 def _server() -> dict[str, Any]:
-    will = {"topic": of_edge("{site}", "{edge}").state, "qos": 1, "retain": True}
+    will = {"topic": of_edge("{site}", "{edge}").state, "qos": 0, "retain": True}
     return {
         "host": "localhost:1883",
         "protocol": "mqtt",
@@ -151,7 +153,7 @@ def _operation(action: str, name: str, way: Way) -> dict[str, Any]:
         "channel": {"$ref": f"#/channels/{name}"},
         "summary": way.summary,
         "messages": [{"$ref": f"#/channels/{name}/messages/{way.kind.__name__}"}],
-        "bindings": {"mqtt": {"qos": way.qos, "retain": way.retain}},
+        "bindings": {"mqtt": {"qos": 0, "retain": way.retain}},
     }
 
 
@@ -162,7 +164,7 @@ def _message(kind: type[Struct]) -> dict[str, Any]:
         "contentType": "application/json",
         "payload": {"$ref": _REF.format(name=name)},
         "examples": [
-            {"name": title, "payload": msgspec.to_builtins(example)}
+            {"name": title, "payload": json.loads(msgspec.json.encode(example))}
             for title, example in EXAMPLES[kind].items()
         ],
     }

@@ -2,12 +2,15 @@
 
 from collections.abc import Mapping
 
-from msgspec import Struct
+from msgspec import Raw, Struct
 
+from contracts.codec import encode_record, raws
 from contracts.instants import SECOND, Instant
-from contracts.messages import Ack, Batch, Card, CardPoint, Command, Presence
+from contracts.layouts import Column, Layout
+from contracts.messages import Ack, Batch, Card, CardPoint, Command, Presence, StreamState
 from contracts.quantities import Quality, Quantity
 from contracts.records import (
+    ClockStepped,
     CommandOutcome,
     DeliveryChanged,
     DeliveryStep,
@@ -19,33 +22,81 @@ from contracts.records import (
     LoanChanged,
     LoanStep,
     OutcomeStatus,
+    PartFell,
     Reading,
+    Record,
+    RecordsGivenUp,
     RobotChanged,
+    Sample,
+    StreamClosed,
+    VolatileEnded,
 )
 
+_LIFE = "7f3a09c2b1d84e65"
+_SESSION = "c21e8a5d90b7f346"
 _STREAM = "0192f3c8a1b27c4d"
+_MAIN = Layout("main", (Column("temperature", 1), Column("humidity", 1)))
 _NOON: Instant = 1_795_233_600 * SECOND
 
 _DELIVERY = "d-0192f3c9"
 _LOAN = "kiosk-1-0192f3ca"
 
+
+def _raws(*records: Record) -> tuple[Raw, ...]:
+    return raws([encode_record(record) for record in records])
+
+
 EXAMPLES: Mapping[type[Struct], Mapping[str, Struct]] = {
     Batch: {
-        "readings": Batch(
+        "samples": Batch(
             _STREAM,
             1041,
-            [
-                Reading("probe-v1-a/temperature", _NOON, 19.2),
-                Reading("probe-v1-a/humidity", _NOON, 131.0, Quality.IMPLAUSIBLE),
-                Reading("probe-v2/temperature", _NOON, None, Quality.UNAVAILABLE),
-                Reading("counter-gates/channel_0", _NOON, 48213.0),
-            ],
+            _raws(
+                Sample("probe-v1-a", "main", _MAIN.digest, _NOON, (192, 553)),
+                Sample(
+                    "probe-v1-a",
+                    "main",
+                    _MAIN.digest,
+                    _NOON + 10 * SECOND,
+                    (192, 1310),
+                    ((1, Quality.IMPLAUSIBLE),),
+                ),
+                Sample(
+                    "probe-v2",
+                    "main",
+                    _MAIN.digest,
+                    _NOON,
+                    (None, 55.21),
+                    ((0, Quality.UNAVAILABLE),),
+                ),
+            ),
+            life=_LIFE,
+            since=880,
+            session=_SESSION,
+            k=7,
+            oldest=1041,
+            clock=f"{_LIFE}.1",
+            now=f"{_SESSION}.1",
+            sent=_NOON + 11 * SECOND,
+            heard=(_NOON + 9 * SECOND, 2 * SECOND),
+            origins=((_STREAM, _LIFE),),
+            was=((0, 0, 912),),
         ),
         "events": Batch(
             _STREAM,
-            1045,
-            [
-                EdgeStarted(_NOON, "front", "0.1.0"),
+            1044,
+            _raws(
+                EdgeStarted(
+                    _NOON,
+                    "front",
+                    "0.2.0",
+                    life=_LIFE,
+                    clock=f"{_LIFE}.1",
+                    boot="0b7e1d6c-3f52-4c1a-9d3e-5a8f2c7b6e10",
+                    ahead=_NOON - 86_400 * SECOND,
+                ),
+                ClockStepped("front", _NOON + 3600 * SECOND, 3600 * SECOND, clock=f"{_LIFE}.2"),
+                PartFell("front", _NOON, "kiosk-1", stands=False, reason="KeyError: 'AF'"),
                 DeviceChanged("probe-v2", _NOON, available=False, cause="no answer in 0.5 s"),
                 LoanChanged(
                     _LOAN,
@@ -83,14 +134,49 @@ EXAMPLES: Mapping[type[Struct], Mapping[str, Struct]] = {
                 CommandOutcome(
                     "c-0192f3cb", _NOON, "ac-v1", "write", OutcomeStatus.DONE, value=19.0
                 ),
+                RecordsGivenUp(
+                    _NOON,
+                    _STREAM,
+                    _LIFE,
+                    12,
+                    480,
+                    _NOON - 7200 * SECOND,
+                    _NOON - 3600 * SECOND,
+                    "the journal's budget is used up",
+                ),
+                StreamClosed(
+                    _NOON, "5e1f0a7733c9d2b8", _LIFE, 311, ((320, 322),), "it was damaged"
+                ),
+                VolatileEnded(_NOON, "88d0c4f15be2a697", _LIFE, 57, "the disk was full"),
+                InputRefused(_NOON, "command", "Command: Expected `str`, got `int`", 3),
+            ),
+        ),
+        "from 0.1": Batch(
+            _STREAM,
+            1041,
+            _raws(
+                Reading("probe-v1-a/temperature", _NOON, 19.2),
+                Reading("probe-v1-a/humidity", _NOON, 131.0, Quality.IMPLAUSIBLE),
+                Reading("probe-v2/temperature", _NOON, None, Quality.UNAVAILABLE),
                 JournalThinned(
                     _NOON, ((12, 480),), _NOON - 7200 * SECOND, _NOON - 3600 * SECOND, "disk full"
                 ),
-                InputRefused(_NOON, "command", "Command: Expected `str`, got `int`", 3),
-            ],
+            ),
         ),
     },
-    Ack: {"with a gap": Ack(_STREAM, ((1, 1040), (1045, 1052)))},
+    Ack: {
+        "with a gap": Ack(
+            _STREAM,
+            ((1, 1040), (1045, 1052)),
+            life=_LIFE,
+            session=_SESSION,
+            k=7,
+            sent=_NOON + 12 * SECOND,
+        ),
+        "refused": Ack(
+            _STREAM, ((1, 1040),), life=_LIFE, session=_SESSION, k=8, refused=1041, sent=_NOON
+        ),
+    },
     Command: {
         "write a setpoint": Command(
             "c-0192f3cb",
@@ -102,6 +188,8 @@ EXAMPLES: Mapping[type[Struct], Mapping[str, Struct]] = {
             point="temperature_setpoint",
             value=19.0,
             lease=900.0,
+            session=_SESSION,
+            sent=_NOON + SECOND,
         ),
         "deliver a book": Command(
             "c-0192f3cc",
@@ -125,8 +213,17 @@ EXAMPLES: Mapping[type[Struct], Mapping[str, Struct]] = {
             stream=_STREAM,
             next=1053,
             oldest=1041,
-            version="0.1.0",
+            version="0.2.0",
             fill=0.002,
+            session=_SESSION,
+            streams=(
+                StreamState(_STREAM, 1053, 1041),
+                StreamState("88d0c4f15be2a697", 58, 31, "volatile"),
+            ),
+            journal="full",
+            disk=1.0,
+            steps=1,
+            reason="database or disk is full",
         ),
         "last will": Presence("front", online=False),
     },
@@ -151,6 +248,12 @@ EXAMPLES: Mapping[type[Struct], Mapping[str, Struct]] = {
                 ),
             ),
             actions=("write",),
+            layouts=(
+                Layout(
+                    "main",
+                    (Column("return_temperature", 1), Column("temperature_setpoint", 1)),
+                ),
+            ),
         )
     },
 }

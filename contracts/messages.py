@@ -1,27 +1,80 @@
-"""What travels between edge and gateway: batches, acks, commands, presence and device cards."""
+"""What travels between edge and gateway: batches, acks, commands, presence and device cards.
 
-from typing import Literal
+Fields with a default came after 0.1; a message without them means what it meant then.
+"""
 
-from msgspec import Struct, field
+from typing import Annotated, TypeAlias
 
-from contracts.instants import Instant
-from contracts.quantities import Quantity
-from contracts.records import Record
+from msgspec import Meta, Raw, Struct, field
+
+from contracts.bounds import At, Id, Line, Name, Number, Span, Text, Unit, Word
+from contracts.layouts import Layout
+from contracts.records import Between
+
+MOST_RECORDS = 20_000
+MOST_RANGES = 65
+"""Ranges that an ack names."""
+MOST_WAS = 32
+"""Numbers that a record may have had before."""
+
+Was: TypeAlias = tuple[
+    Annotated[int, Meta(ge=0, le=MOST_RECORDS)], Annotated[int, Meta(ge=0, le=999)], Number
+]
+Share: TypeAlias = Annotated[float, Meta(ge=0, le=1)]
 
 
 class Batch(Struct, frozen=True):
-    """A contiguous piece of one journal: `records[i]` has sequence number `first + i`."""
+    """A contiguous piece of one life of one journal: `records[i]` has number `first + i`.
 
-    stream: str
-    first: int
-    records: list[Record]
+    A *life* is one start of the edge; its rows are those of one stream from `since` on, up to
+    the next life's. All records of a batch were stamped in one clock segment.
+    """
+
+    stream: Id
+    first: Number
+    records: Annotated[tuple[Raw, ...], Meta(max_length=MOST_RECORDS)]
+    """As the journal keeps them; `contracts.codec` reads them one by one."""
+    life: Id = ""
+    """Of these rows; empty from 0.1, whose streams have one life."""
+    since: Number = 0
+    """The first number of that life in this stream."""
+    session: Id = ""
+    """The life of the sender, who may be sending the rows of an earlier one."""
+    k: Number = 0
+    """Counts the batches of the session, from 1."""
+    oldest: Number = 0
+    """The lowest number of this stream that the journal still holds; 0: not said."""
+    clock: Id = ""
+    """The clock segment in which the records were stamped …"""
+    now: Id = ""
+    """… and the one in which `sent` was."""
+    sent: At = 0
+    """When the batch was handed over, in microseconds of the segment `now`."""
+    heard: tuple[At, Span] | None = None
+    """The newest `sent` of the gateway that the session heard, and how long ago (monotonic)."""
+    origins: Annotated[tuple[tuple[Id, Id], ...], Meta(max_length=1000)] = ()
+    """Streams and lives that `was` speaks of."""
+    was: Annotated[tuple[Was, ...], Meta(max_length=100_000)] = ()
+    """What records were before: index of the record, index of the origin, number there."""
 
 
 class Ack(Struct, frozen=True):
-    """The gateway has these sequence numbers of the stream on its disk."""
+    """The gateway has these numbers of a life (and of those before it) on its disk.
 
-    stream: str
-    committed: tuple[tuple[int, int], ...]
+    0.1 names all ranges, later gateways at most `MOST_RANGES`: the first, and those nearest to
+    what arrived.
+    """
+
+    stream: Id
+    committed: Annotated[tuple[Between, ...], Meta(max_length=100_000)]
+    life: Id = ""
+    session: Id = ""
+    """The session and the number of the batch that is answered."""
+    k: Number = 0
+    refused: Number = 0
+    """From this number on the life does not own what it sent; 0: nothing is refused."""
+    sent: At = 0
+    """By the gateway's reference time."""
 
 
 class Command(Struct, frozen=True):
@@ -33,42 +86,69 @@ class Command(Struct, frozen=True):
     and only actions that leave nothing behind may go without one.
     """
 
-    id: str
-    device: str
-    action: str
-    issued: Instant
-    expires: Instant
-    by: str
-    point: str = ""
+    id: Id
+    device: Id
+    action: Word
+    issued: At
+    expires: At
+    """By the gateway's time, as `sent` is: the edge has `expires - sent` left when it arrives."""
+    by: Line
+    point: Name = ""
     value: float | None = None
     lease: float = 0.0
-    arguments: dict[str, str] = field(default_factory=dict)
+    arguments: Annotated[dict[Word, Line], Meta(max_length=32)] = field(default_factory=dict)
+    session: Id = ""
+    """The session that it is meant for; another one leaves it alone. Empty: any (0.1)."""
+    sent: At = 0
+
+
+class StreamState(Struct, frozen=True):
+    """One stream that an edge still has something of."""
+
+    stream: Id
+    next: Number
+    """The number that its next record will get."""
+    oldest: Number
+    """The lowest number that is unacknowledged; `next` when none is."""
+    use: Word = "own"
+    """`own`, `volatile` (in memory, while the disk is sick) or `draining` (a journal that was
+    left)."""
 
 
 class Presence(Struct, frozen=True):
-    """Retained: whether the edge is connected, and how far its journal has come.
+    """Retained: whether the edge is connected, and how its journal is.
 
-    The broker publishes the offline form as the edge's last will. `next` is the sequence number
-    that the next record will get, `oldest` the lowest that is still unacknowledged.
+    The broker publishes the offline form as the edge's last will. `stream`, `next` and `oldest`
+    are those of the edge's own journal.
     """
 
-    edge: str
+    edge: Id
     online: bool
-    at: Instant = 0
-    stream: str = ""
-    next: int = 0
-    oldest: int = 0
-    version: str = ""
-    fill: float = 0.0
-    """Share of the journal's budget in use, 0 to 1."""
+    at: At = 0
+    stream: Id = ""
+    next: Number = 0
+    oldest: Number = 0
+    version: Word = ""
+    fill: Share = 0.0
+    """Share of the journal's budget in use."""
+    session: Id = ""
+    streams: Annotated[tuple[StreamState, ...], Meta(max_length=64)] = ()
+    journal: Word = "ok"
+    """`ok`, `full` or `failing`."""
+    disk: Share = 0.0
+    """Share of the disk in use on which the journal lies."""
+    steps: Number = 0
+    """Steps of the wall clock that this session saw."""
+    reason: Text = ""
+    """What is wrong with the journal, for people."""
 
 
 class CardPoint(Struct, frozen=True):
     """One point a device offers."""
 
-    name: str
-    quantity: Quantity
-    unit: str
+    name: Name
+    quantity: Word
+    unit: Unit
     period: float
     """Seconds between two readings."""
     writable: bool = False
@@ -80,12 +160,14 @@ class CardPoint(Struct, frozen=True):
 class Card(Struct, frozen=True):
     """Retained: what a device is and offers, so that a gateway can draw one it never heard of."""
 
-    device: str
-    edge: str
-    model: str
-    family: Literal["climate", "plant", "gate", "kiosk", "robot", "other"]
-    space: str = ""
-    name: dict[str, str] = field(default_factory=dict)
+    device: Id
+    edge: Id
+    model: Line
+    family: Word
+    space: Id = ""
+    name: Annotated[dict[Word, Line], Meta(max_length=8)] = field(default_factory=dict)
     """By language: `en`, `zh`."""
-    points: tuple[CardPoint, ...] = ()
-    actions: tuple[str, ...] = ()
+    points: Annotated[tuple[CardPoint, ...], Meta(max_length=1000)] = ()
+    actions: Annotated[tuple[Word, ...], Meta(max_length=64)] = ()
+    layouts: Annotated[tuple[Layout, ...], Meta(max_length=16)] = ()
+    """Those of its samples: today's, and every other that a record names which is still held."""

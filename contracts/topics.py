@@ -10,7 +10,7 @@ ROOT = "wenlan/v1"
 
 
 class EdgeTopics(NamedTuple):
-    """The topics of one edge. QoS: journal 0, all others 1; state and card are retained."""
+    """The topics of one edge. All at QoS 0; state and card are retained."""
 
     journal: str
     ack: str
