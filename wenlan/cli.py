@@ -152,8 +152,8 @@ def _gateway(options: argparse.Namespace) -> int:
 
 
 def _edge(options: argparse.Namespace) -> int:
-    from edge.journalfile import JournalError
-    from edge.wiring import run_edge
+    from edge.composition import run_edge
+    from edge.journal.file import JournalError
     from wenlan.process import begin_logging, now, run
 
     site = _site(options)

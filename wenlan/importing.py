@@ -6,7 +6,7 @@ import sys
 
 from config.site import Site
 from dataloggers.header import UnusableFileError
-from edge.journalfile import JournalError
+from edge.journal.file import JournalError
 from wenlan.import_session import import_csv
 from wenlan.process import now
 

@@ -6,8 +6,8 @@ import os
 from config.site import Site
 from simulators.control import send
 from simulators.errors import SimulatorError
-from simulators.ledger import Ledger
-from simulators.replay import first_probe, replay_of, run_replay, speed
+from simulators.ground_truth import Ledger
+from simulators.modbus.replay import first_probe, replay_of, run_replay, speed
 from simulators.run import Options, run_simulators
 from wenlan.ports import free
 from wenlan.process import now

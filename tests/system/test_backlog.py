@@ -9,7 +9,7 @@ import pytest
 
 from contracts.instants import SECOND, Instant
 from contracts.records import Reading
-from edge.journal import Journal
+from edge.journal.journal import Journal
 from tests.system.library import open_library, probes_site, rows
 from wenlan.house import House
 from wenlan.process import now

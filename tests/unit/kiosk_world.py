@@ -14,7 +14,7 @@ from drivers.capabilities import CirculationAnswer, Patron, Tag, Whereabouts
 from drivers.errors import BadReplyError, LinkDownError, NotSentError
 from drivers.protocols.rfid import iso28560_3
 from drivers.protocols.rfid.tag_content import TagContent, Usage
-from edge.kiosk.selfcheck import SelfCheck
+from edge.kiosk.kiosk import SelfCheck
 
 KIOSK = Kiosk(
     id="kiosk-1", name=Name(en="Kiosk", zh="机"), space="lobby", reader="pad", library="ils"
