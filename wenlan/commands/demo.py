@@ -5,11 +5,11 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from wenlan.house import House, open_house, prepare
+from wenlan.example.library import House, open_house, prepare
+from wenlan.example.processes import Supervisor
+from wenlan.example.settling import settle
 from wenlan.process import now
-from wenlan.settling import settle
-from wenlan.supervisor import Supervisor
-from wenlan.verdict import examine
+from wenlan.proofs.report import examine
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from config.site import Site
-from wenlan.accounts import Accounts, account
-from wenlan.ledger import Comparison, compare
+from wenlan.proofs.reconciliation import Comparison, compare
+from wenlan.proofs.sequence_audit import Accounts, account
 
 SHOWN = 10
 """Findings of one kind that a report spells out."""

@@ -14,10 +14,10 @@ from typing import Any
 
 from config.loader import load_site
 from config.site import Site
-from wenlan import broker
 from wenlan.cli import ENVIRONMENT
-from wenlan.ports import for_site, free
-from wenlan.supervisor import Part, Supervisor, until
+from wenlan.example import nats
+from wenlan.example.ports import for_site, free
+from wenlan.example.processes import Part, Supervisor, until
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +43,8 @@ class House:
 
     def broker(self) -> Part:
         """Give the embedded broker, configured."""
-        settings = broker.configure(self.data / "broker", self.broker_port)
-        return Part("broker", [str(broker.program()), "-c", str(settings)])
+        settings = nats.configure(self.data / "broker", self.broker_port)
+        return Part("broker", [str(nats.program()), "-c", str(settings)])
 
     def part(self, name: str, *arguments: str) -> Part:
         """Give a process of Wenlan by its subcommand's words."""

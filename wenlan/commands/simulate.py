@@ -9,7 +9,7 @@ from simulators.errors import SimulatorError
 from simulators.ground_truth import Ledger
 from simulators.modbus.replay import first_probe, replay_of, run_replay, speed
 from simulators.run import Options, run_simulators
-from wenlan.ports import free
+from wenlan.example.ports import free
 from wenlan.process import now
 
 CONTROL = "control-port"

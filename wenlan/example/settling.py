@@ -5,9 +5,9 @@ import sqlite3
 from contextlib import closing
 
 from simulators.control import send
-from wenlan.accounts import journals, stored_up_to
-from wenlan.house import House
-from wenlan.supervisor import Supervisor, until
+from wenlan.example.library import House
+from wenlan.example.processes import Supervisor, until
+from wenlan.proofs.sequence_audit import journals, stored_up_to
 
 LAST_READERS = 60.0
 """Seconds for the readers at the kiosk and the robot under way to finish."""

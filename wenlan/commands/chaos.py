@@ -11,12 +11,12 @@ from datetime import datetime
 from pathlib import Path
 
 from contracts.instants import SECOND, Instant, instant
-from wenlan.demo import say
-from wenlan.house import House, open_house, prepare
+from wenlan.commands.demo import say
+from wenlan.example.library import House, open_house, prepare
+from wenlan.example.processes import Supervisor, until
+from wenlan.example.settling import settle
 from wenlan.process import now
-from wenlan.settling import settle
-from wenlan.supervisor import Supervisor, until
-from wenlan.verdict import examine
+from wenlan.proofs.report import examine
 
 SHORTEST_LIFE = 0.1
 LONGEST_LIFE = 4.0
