@@ -11,7 +11,7 @@ from contracts.instants import SECOND
 from simulators.control import orders
 from simulators.errors import SimulatorError
 from simulators.faults import WIRE, Faults, What, mishaps
-from simulators.ledger import Ledger
+from simulators.ground_truth import Ledger
 
 
 class Bench:

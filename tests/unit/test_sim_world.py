@@ -9,11 +9,11 @@ import pytest
 
 from config.loader import load_site
 from config.site import Site
-from simulators.bench import lanes
-from simulators.devices.liebert_pac import Liebert
+from simulators.building.visitors import People
+from simulators.building.world import World
 from simulators.errors import SimulatorError
-from simulators.people import People
-from simulators.world import World
+from simulators.modbus.devices.liebert_pac import Liebert
+from simulators.modbus.site_devices import lanes
 
 EXAMPLE = Path(__file__).parents[2] / "config" / "sites" / "zhijiang" / "site.yaml"
 ZONE = ZoneInfo("Asia/Shanghai")
