@@ -3,7 +3,6 @@
 import json
 import re
 from collections import Counter
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -19,9 +18,8 @@ from drivers.protocols.modbus.mbap import READS
 from drivers.protocols.modbus.plan import plan
 from drivers.protocols.modbus.values import decode
 from drivers.protocols.modbus.values import encode as encode_value
-from tests.conftest import data_folder
+from tests.conftest import ROOT, data_folder
 
-ROOT = Path(__file__).resolve().parents[2]
 MODELS = sorted(registry.catalogue())
 MAPPED = [kind for kind in MODELS if registry.catalogue()[kind].map is not None]
 CAPABILITIES = (Pollable, Writable, TagReader, Circulation, Vehicle)

@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any, get_args
 
 import pytest
@@ -16,8 +15,9 @@ from config.site import Site
 from drivers import registry
 from drivers.model import DriverSpec
 from drivers.protocols.modbus.plan import plan
+from tests.conftest import ROOT
 
-DOCS = Path(__file__).resolve().parents[2] / "docs"
+DOCS = ROOT / "docs"
 
 
 def models(kind: Any, seen: set[type[BaseModel]]) -> Iterator[type[BaseModel]]:
