@@ -32,7 +32,7 @@ from gateway.ingest.subscriber import Broker as Wire
 from gateway.ingest.subscriber import Outbox
 from gateway.storage.sqlite import StoreError
 from tests.broker import Broker, free_port
-from tests.unit.gateway_story import PROBE, small_site
+from tests.unit.gateway.gateway_story import PROBE, small_site
 
 TOPICS = of_edge("small", "stacks")
 CONDITIONER = Card(

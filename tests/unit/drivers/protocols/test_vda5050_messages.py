@@ -11,7 +11,7 @@ from jsonschema import Draft202012Validator
 
 from config.site import Fleet
 from drivers.protocols import vda5050
-from drivers.protocols.vda5050 import Errand, Header, ProtocolError, Start
+from drivers.protocols.vda5050 import Errand, Header, ProtocolError, Start, messages
 from simulators.robots.motion import Body
 from simulators.robots.order_state import Agenda
 from simulators.robots.robot import _FACTSHEET
@@ -70,7 +70,7 @@ def test_every_state_connection_and_visualization_sample_can_be_read() -> None:
         "StateTest": vda5050.states,
         "ConnectionTest": vda5050.connections,
         "VisualizationTest": vda5050.visualizations,
-        "OrderTest": vda5050.orders,
+        "OrderTest": messages.orders,
         "v2_0_InstantActionsTest": vda5050.instant_actions,
     }
     seen = 0
@@ -133,7 +133,7 @@ def test_the_simulated_robot_speaks_by_the_official_schema() -> None:
 
 
 def test_what_is_written_reads_back_the_same() -> None:
-    assert vda5050.orders.decode(vda5050.encode(HEADER, ORDER)) == ORDER
+    assert messages.orders.decode(vda5050.encode(HEADER, ORDER)) == ORDER
     actions = vda5050.instant_action("cancelOrder", vda5050.cancel_id("order-1"))
     assert vda5050.instant_actions.decode(vda5050.encode(HEADER, actions)) == actions
 

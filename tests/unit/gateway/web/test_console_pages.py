@@ -9,7 +9,7 @@ from contracts.instants import SECOND
 from gateway.climate.series import Series
 from gateway.web.console.svg import plan, spark
 from gateway.web.live_socket import difference
-from tests.unit.console_world import House, opened
+from tests.unit.gateway.web.console_world import House, opened
 
 PAGES = {
     "/": ("Climate wall", "库房温湿度总览"),

@@ -14,7 +14,7 @@ from gateway.engine.writer import Writer
 from gateway.engine.writer_thread import Keeper
 from gateway.ingest.pipeline import Ingest, Outcome
 from gateway.storage.sqlite import APPLICATION, Store, StoreError, migrate
-from tests.unit.gateway_story import T0, Clock, House, reading, small_site
+from tests.unit.gateway.gateway_story import T0, Clock, House, reading, small_site
 
 
 def test_a_second_gateway_is_told_to_go_elsewhere(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 import config
 from config.loader import load_site
-from tests.unit.test_config_loader import JUNK, PLACES
+from tests.unit.config.test_config_loader import JUNK, PLACES
 from wenlan.commands.check import check
 
 EXAMPLE = Path(config.__file__).parent / "sites" / "zhijiang" / "site.yaml"

@@ -13,7 +13,7 @@ from contracts.quantities import Quantity
 from contracts.records import DeviceChanged, Reading
 from gateway.alarms.table import AlarmError
 from gateway.devices.snapshot import Freshness
-from tests.unit.gateway_story import PROBE, T0, House, reading
+from tests.unit.gateway.gateway_story import PROBE, T0, House, reading
 
 GRACE = 15
 

@@ -15,7 +15,7 @@ from gateway.storage.ledgers import Alarm
 from gateway.web.console.locale import Speech
 from gateway.web.console.translations import Catalogue
 from gateway.web.console.wording import sentence
-from tests.unit.gateway_story import House, reading, small_site
+from tests.unit.gateway.gateway_story import House, reading, small_site
 
 
 @pytest.fixture(name="house")

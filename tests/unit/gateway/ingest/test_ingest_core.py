@@ -12,7 +12,7 @@ from contracts.records import EdgeStarted, JournalThinned
 from contracts.topics import Address
 from gateway.ingest.pipeline import Outcome
 from gateway.ingest.validation import Arrived
-from tests.unit.gateway_story import House, reading
+from tests.unit.gateway.gateway_story import House, reading
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from contracts.ranges import Ranges
 from contracts.records import EdgeStarted, Record
-from tests.unit.gateway_story import T0, House, reading
+from tests.unit.gateway.gateway_story import T0, House, reading
 
 LAST = 40
 

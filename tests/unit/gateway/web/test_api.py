@@ -13,7 +13,7 @@ from contracts.instants import HOUR
 from gateway.web.app import build_app
 from gateway.web.guard import Doors, Pace, name_of
 from gateway.web.problems import Problem
-from tests.unit.console_world import House, opened
+from tests.unit.gateway.web.console_world import House, opened
 from wenlan import openapi
 
 API = "/api/v1"
