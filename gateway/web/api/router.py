@@ -7,9 +7,14 @@ from fastapi import APIRouter, Query
 
 from contracts.instants import HOUR, moment
 from contracts.messages import Presence
+from gateway.alarms import readers as alarm_readers
+from gateway.circulation import readers as loan_readers
+from gateway.commands import readers as command_readers
 from gateway.commands.requests import Order
+from gateway.deliveries import readers as delivery_readers
+from gateway.devices import readers as device_readers
 from gateway.devices.snapshot import Freshness
-from gateway.storage import ledgers
+from gateway.ingest import readers as ingest_readers
 from gateway.web.api import site as models
 from gateway.web.api import views
 from gateway.web.api.building import window
@@ -34,11 +39,11 @@ def routes(board: Board) -> APIRouter:
     return api
 
 
-async def find_alarm(board: Board, identity: int) -> ledgers.Alarm:
+async def find_alarm(board: Board, identity: int) -> alarm_readers.Alarm:
     """Find an alarm; raise Problem."""
     row = None
     if 0 <= identity < 2**62:
-        row = await board.parts.archive.ask(ledgers.alarm, identity)
+        row = await board.parts.archive.ask(alarm_readers.alarm, identity)
     if row is None:
         raise unknown("alarm", identity, "/api/v1/alarms?state=all")
     return row
@@ -57,8 +62,8 @@ def _alarm_routes(api: APIRouter, board: Board) -> None:
         before: Annotated[int, Query(ge=0, lt=2**62)] = 2**62 - 1,
     ) -> list[models.AlarmBody]:
         """Give alarms with what happened to them: by default all that are not normal."""
-        wanted = ledgers.Wanted(state, kind, space, priority, limit, before)
-        return [views.alarm(row) for row in await parts.archive.ask(ledgers.alarms, wanted)]
+        wanted = alarm_readers.Wanted(state, kind, space, priority, limit, before)
+        return [views.alarm(row) for row in await parts.archive.ask(alarm_readers.alarms, wanted)]
 
     @api.get("/alarms/{alarm}", tags=["alarms"], responses=documented(404))
     async def alarm(alarm: int) -> models.AlarmBody:
@@ -89,13 +94,13 @@ def _ledger_routes(api: APIRouter, board: Board) -> None:
     ) -> list[models.LoanBody]:
         """Give loans and returns that changed in a window: by default the last day."""
         begin, end = window(since, until, parts.now() + 1, 24 * HOUR)
-        rows = await parts.archive.ask(ledgers.loans, begin, end, limit)
+        rows = await parts.archive.ask(loan_readers.loans, begin, end, limit)
         return [views.loan(row) for row in rows]
 
     @api.get("/deliveries", tags=["robots"], responses=documented(422))
     async def deliveries(limit: Limit = 50) -> list[models.DeliveryBody]:
         """Give deliveries with their steps: those under way first, then the newest."""
-        rows = await parts.archive.ask(ledgers.deliveries, limit)
+        rows = await parts.archive.ask(delivery_readers.deliveries, limit)
         return [views.delivery(row) for row in rows]
 
     @api.get("/robots", tags=["robots"])
@@ -107,7 +112,7 @@ def _ledger_routes(api: APIRouter, board: Board) -> None:
 async def robots_now(board: Board) -> list[models.RobotBody]:
     """Describe every robot of the site as it is now."""
     parts = board.parts
-    told = {row.robot: row for row in await parts.archive.ask(ledgers.robots)}
+    told = {row.robot: row for row in await parts.archive.ask(delivery_readers.robots)}
     online = parts.live.picture.edges
     return [
         views.robot(device, told.get(device.id), parts.now(), online=online.get(edge.id, False))
@@ -133,13 +138,13 @@ def _command_routes(api: APIRouter, board: Board) -> None:
     @api.get("/commands", tags=["commands"], responses=documented(422))
     async def commands(device: str = "", limit: Limit = 50) -> list[models.CommandBody]:
         """Give the newest commands."""
-        rows = await parts.archive.ask(ledgers.commands, device, "", limit)
+        rows = await parts.archive.ask(command_readers.commands, device, "", limit)
         return [views.command(row) for row in rows]
 
     @api.get("/commands/{command}", tags=["commands"], responses=documented(404))
     async def command(command: str) -> models.CommandBody:
         """Give one command and what became of it."""
-        rows = await parts.archive.ask(ledgers.commands, "", command, 1) if command else []
+        rows = await parts.archive.ask(command_readers.commands, "", command, 1) if command else []
         if not rows:
             raise unknown("command", command, "/api/v1/commands")
         return views.command(rows[0])
@@ -148,11 +153,13 @@ def _command_routes(api: APIRouter, board: Board) -> None:
 async def edges_now(board: Board) -> list[models.EdgeBody]:
     """Describe every edge as it is now."""
     archive, picture = board.parts.archive, board.parts.live.picture
-    rows = {row.id: row for row in await archive.ask(ledgers.edges)}
+    rows = {row.id: row for row in await archive.ask(device_readers.edges)}
     for one in board.parts.site.edges:
         unheard = Presence(one.id, online=False)
-        rows.setdefault(one.id, ledgers.Edge(one.id, online=False, changed=0, presence=unheard))
-    journals = await archive.ask(ledgers.journals)
+        rows.setdefault(
+            one.id, device_readers.Edge(one.id, online=False, changed=0, presence=unheard)
+        )
+    journals = await archive.ask(ingest_readers.journals)
     return [
         views.edge(row, journals, online=picture.edges.get(row.id, False))
         for _, row in sorted(rows.items())
@@ -162,8 +169,8 @@ async def edges_now(board: Board) -> list[models.EdgeBody]:
 async def health_now(board: Board) -> models.HealthBody:
     """Count what the gateway has and what it refused."""
     parts = board.parts
-    totals = await parts.archive.ask(ledgers.totals)
-    tallies = await parts.archive.ask(ledgers.tallies)
+    totals = await parts.archive.ask(ingest_readers.totals)
+    tallies = await parts.archive.ask(ingest_readers.tallies)
     picture = parts.live.picture
     live = sum(one.freshness is Freshness.LIVE for one in picture.points.values())
     return models.HealthBody(
@@ -200,7 +207,7 @@ def _house_routes(api: APIRouter, board: Board) -> None:
     @api.get("/gaps", tags=["house"], responses=documented(422))
     async def gaps(limit: Limit = 500) -> list[models.GapBody]:
         """Give the records that are not in the store, and why."""
-        return [views.gap(row) for row in await parts.archive.ask(ledgers.gaps, limit)]
+        return [views.gap(row) for row in await parts.archive.ask(ingest_readers.gaps, limit)]
 
     @api.get("/health", tags=["house"], responses=documented(503))
     async def health() -> models.HealthBody:

@@ -9,10 +9,15 @@ from config.site import Gate, Site, Space
 from contracts.instants import SECOND, Instant, moment, span
 from contracts.quantities import NATURES
 from contracts.records import RobotChanged
+from gateway.alarms import readers as alarm_readers
+from gateway.circulation import readers as loan_readers
 from gateway.climate.conditions import Tile, unheard
+from gateway.commands import readers as command_readers
+from gateway.deliveries import readers as delivery_readers
+from gateway.devices import readers as device_readers
 from gateway.devices.snapshot import Freshness, Picture
 from gateway.footfall.visit_days import Direction, GateDay
-from gateway.storage import ledgers
+from gateway.ingest import readers as ingest_readers
 from gateway.web.api import site as models
 
 UNHEARD = "unheard"
@@ -84,7 +89,7 @@ def space(one: Space, tile: Tile) -> models.SpaceBody:
     )
 
 
-def point(row: ledgers.Point, picture: Picture) -> models.PointBody:
+def point(row: device_readers.Point, picture: Picture) -> models.PointBody:
     """Describe a point as it is now; its last value is no value while it is UNKNOWN."""
     now = picture.points.get(row.path) or unheard(row.path)
     live = now.freshness is Freshness.LIVE
@@ -105,7 +110,7 @@ def point(row: ledgers.Point, picture: Picture) -> models.PointBody:
     )
 
 
-def alarm(row: ledgers.Alarm) -> models.AlarmBody:
+def alarm(row: alarm_readers.Alarm) -> models.AlarmBody:
     """Describe an alarm."""
     given = row._asdict() | {
         "raised": moment(row.raised),
@@ -159,13 +164,13 @@ def _spans(direction: str, counted: Direction | None) -> list[models.SpanBody]:
     ]
 
 
-def loan(row: ledgers.Loan) -> models.LoanBody:
+def loan(row: loan_readers.Loan) -> models.LoanBody:
     """Describe a loan or return."""
     times = {"begun": moment(row.begun), "changed": moment(row.changed)}
     return models.LoanBody.model_validate(row._asdict() | times)
 
 
-def delivery(row: ledgers.Delivery) -> models.DeliveryBody:
+def delivery(row: delivery_readers.Delivery) -> models.DeliveryBody:
     """Describe a delivery."""
     given = row._asdict() | {
         "begun": moment(row.begun),
@@ -206,7 +211,7 @@ def robot(
     )
 
 
-def command(row: ledgers.Order) -> models.CommandBody:
+def command(row: command_readers.Order) -> models.CommandBody:
     """Describe a command and what became of it."""
     asked = row.command
     return models.CommandBody(
@@ -227,7 +232,7 @@ def command(row: ledgers.Order) -> models.CommandBody:
     )
 
 
-def device(row: ledgers.Device, picture: Picture) -> models.DeviceBody:
+def device(row: device_readers.Device, picture: Picture) -> models.DeviceBody:
     """Describe a device; while its edge is away nobody knows whether it is there."""
     known = picture.edges.get(row.edge, False) and row.cause != UNHEARD
     points = [
@@ -258,7 +263,7 @@ def device(row: ledgers.Device, picture: Picture) -> models.DeviceBody:
 
 
 def edge(
-    row: ledgers.Edge, journals: Sequence[ledgers.Journal], *, online: bool
+    row: device_readers.Edge, journals: Sequence[ingest_readers.Journal], *, online: bool
 ) -> models.EdgeBody:
     """Describe an edge and its journals."""
     told = row.presence
@@ -283,7 +288,7 @@ def edge(
     )
 
 
-def gap(row: ledgers.Gap) -> models.GapBody:
+def gap(row: ingest_readers.Gap) -> models.GapBody:
     """Describe a hole in what was received."""
     times = {"noticed": moment(row.noticed), "since": when(row.since), "until": when(row.until)}
     return models.GapBody.model_validate(row._asdict() | times)

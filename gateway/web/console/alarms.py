@@ -9,8 +9,12 @@ from starlette.responses import Response
 
 from config.site import Site
 from contracts.instants import MINUTE, SECOND
+from gateway.alarms import readers as alarm_readers
+from gateway.circulation import readers as loan_readers
 from gateway.climate.conditions import Roster
-from gateway.storage import ledgers
+from gateway.commands import readers as command_readers
+from gateway.deliveries import readers as delivery_readers
+from gateway.ingest import readers as ingest_readers
 from gateway.web.api import views
 from gateway.web.api.building import gate_days
 from gateway.web.api.router import edges_now, health_now, robots_now
@@ -56,7 +60,7 @@ def add(router: APIRouter, frame: Frame) -> None:
             "system",
             edges=await edges_now(board),
             health=await health_now(board),
-            gaps=await board.parts.archive.ask(ledgers.gaps, 100),
+            gaps=await board.parts.archive.ask(ingest_readers.gaps, 100),
             devices=[views.device(row, picture) for row in roster.devices.values()],
         )
 
@@ -65,7 +69,7 @@ async def alarms_context(board: Board, request: Request) -> dict[str, Any]:
     """Gather what the list of alarms shows."""
     query = request.query_params
     state = query.get("state", "open")
-    wanted = ledgers.Wanted(
+    wanted = alarm_readers.Wanted(
         state if state in STATES else "open",
         query.get("kind", ""),
         query.get("space", ""),
@@ -73,7 +77,7 @@ async def alarms_context(board: Board, request: Request) -> dict[str, Any]:
         200,
     )
     roster = await board.roster()
-    rows = await board.parts.archive.ask(ledgers.alarms, wanted)
+    rows = await board.parts.archive.ask(alarm_readers.alarms, wanted)
     return {
         "alarms": rows,
         "wanted": wanted,
@@ -85,7 +89,7 @@ async def alarms_context(board: Board, request: Request) -> dict[str, Any]:
     }
 
 
-def alarm_name(site: Site, roster: Roster, row: ledgers.Alarm, speech: Speech) -> str:
+def alarm_name(site: Site, roster: Roster, row: alarm_readers.Alarm, speech: Speech) -> str:
     """Say what the source of an alarm is called, in its space."""
     device = roster.devices.get(row.source.split("/")[0])
     if row.kind in ("edge-silence", "journal-fill", "clock"):
@@ -98,7 +102,7 @@ def alarm_name(site: Site, roster: Roster, row: ledgers.Alarm, speech: Speech) -
     return f"{speech.name(space.name, space.id)} · {name}"
 
 
-def guidance(site: Site, row: ledgers.Alarm, speech: Speech) -> str:
+def guidance(site: Site, row: alarm_readers.Alarm, speech: Speech) -> str:
     """Say what to do: the site's own words for this limit, else the general ones."""
     for space in site.spaces:
         for limit in space.limits:
@@ -145,9 +149,9 @@ async def _kiosks(board: Board) -> dict[str, Any]:
     return {
         "kiosks": [(edge, kiosk) for edge in parts.site.edges for kiosk in edge.kiosks],
         "devices": devices,
-        "loans": await parts.archive.ask(ledgers.loans, begin, end, 200),
-        "counts": await parts.archive.ask(ledgers.loan_counts, begin, end),
-        "tasks": await parts.archive.ask(ledgers.staff_tasks),
+        "loans": await parts.archive.ask(loan_readers.loans, begin, end, 200),
+        "counts": await parts.archive.ask(loan_readers.loan_counts, begin, end),
+        "tasks": await parts.archive.ask(loan_readers.staff_tasks),
     }
 
 
@@ -159,12 +163,12 @@ async def robots_context(board: Board) -> dict[str, Any]:
         "robots": await robots_now(board),
         "named": {device.id: device.name for device in views.robots_of(parts.site)},
         "actions": {name: row.card.actions for name, row in roster.devices.items()},
-        "deliveries": await parts.archive.ask(ledgers.deliveries, 30),
+        "deliveries": await parts.archive.ask(delivery_readers.deliveries, 30),
         "plan": svg.plan(parts.site.fleet),
         "stations": {one.id: one for one in parts.site.fleet.stations},
         "orders": [
             row
-            for row in await parts.archive.ask(ledgers.commands, "", "", 30)
+            for row in await parts.archive.ask(command_readers.commands, "", "", 30)
             if row.action != "write"
         ][:8],
         "problem": "",
