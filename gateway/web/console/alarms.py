@@ -15,9 +15,10 @@ from gateway.climate.conditions import Roster
 from gateway.commands import readers as command_readers
 from gateway.deliveries import readers as delivery_readers
 from gateway.ingest import readers as ingest_readers
-from gateway.web.api import views
-from gateway.web.api.building import gate_days
-from gateway.web.api.router import edges_now, health_now, robots_now
+from gateway.web.api.deliveries import robots_now, robots_of
+from gateway.web.api.system import device_body, edges_now, health_now
+from gateway.web.api.visits import gate_days
+from gateway.web.api.window import calendar_of
 from gateway.web.cache import Board
 from gateway.web.console import svg, wording
 from gateway.web.console.locale import Speech
@@ -61,7 +62,7 @@ def add(router: APIRouter, frame: Frame) -> None:
             edges=await edges_now(board),
             health=await health_now(board),
             gaps=await board.parts.archive.ask(ingest_readers.gaps, 100),
-            devices=[views.device(row, picture) for row in roster.devices.values()],
+            devices=[device_body(row, picture) for row in roster.devices.values()],
         )
 
 
@@ -116,7 +117,7 @@ def guidance(site: Site, row: alarm_readers.Alarm, speech: Speech) -> str:
 
 
 async def _gates(board: Board, request: Request) -> dict[str, Any]:
-    calendar = views.calendar_of(board.parts.site)
+    calendar = calendar_of(board.parts.site)
     today = calendar.day_of(board.parts.now())
     try:
         day = date.fromisoformat(request.query_params.get("day", "") or today.isoformat())
@@ -140,12 +141,12 @@ async def _gates(board: Board, request: Request) -> dict[str, Any]:
 
 async def _kiosks(board: Board) -> dict[str, Any]:
     parts = board.parts
-    calendar = views.calendar_of(parts.site)
+    calendar = calendar_of(parts.site)
     now = parts.now()
     begin, end = calendar.begin(calendar.day_of(now)), now + 1
     roster = await board.roster()
     picture = parts.live.picture
-    devices = {name: views.device(row, picture) for name, row in roster.devices.items()}
+    devices = {name: device_body(row, picture) for name, row in roster.devices.items()}
     return {
         "kiosks": [(edge, kiosk) for edge in parts.site.edges for kiosk in edge.kiosks],
         "devices": devices,
@@ -161,7 +162,7 @@ async def robots_context(board: Board) -> dict[str, Any]:
     roster = await board.roster()
     return {
         "robots": await robots_now(board),
-        "named": {device.id: device.name for device in views.robots_of(parts.site)},
+        "named": {device.id: device.name for device in robots_of(parts.site)},
         "actions": {name: row.card.actions for name, row in roster.devices.items()},
         "deliveries": await parts.archive.ask(delivery_readers.deliveries, 30),
         "plan": svg.plan(parts.site.fleet),
