@@ -138,8 +138,8 @@ def _demo(options: argparse.Namespace) -> int:
 
 
 def _gateway(options: argparse.Namespace) -> int:
-    from gateway.storage.store import StoreError
-    from gateway.wiring import run_gateway
+    from gateway.composition import run_gateway
+    from gateway.storage.sqlite import StoreError
     from wenlan.process import begin_logging, now, run
 
     site = _site(options)
