@@ -166,7 +166,10 @@ _HEADER = {
 
 def _vda5050() -> Iterable[Target]:
     order = vda5050.delivery_order(
-        _FLEET, Errand("order-1", "3301000000017", "lift", "desk"), Start("dock", 1.25)
+        _FLEET,
+        Errand("order-1", "3301000000017", "lift", "desk"),
+        Start("dock", 1.25),
+        ("dock", "lift", "desk"),
     )
 
     def state(payload: bytes) -> None:
