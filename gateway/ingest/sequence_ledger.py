@@ -1,168 +1,236 @@
-"""What of every journal is in the store, and every hole in it."""
+"""The sequence ledger: what of every stream is in the store, and every hole in it. Pure.
 
-from bisect import bisect_right
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+Exactly-once hangs on (stream, life, number). A stream belongs to one edge. Rows are changed, never
+rebuilt: a batch costs the same whatever holes there are.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
-import msgspec
-
 from contracts.instants import Instant
-from contracts.ranges import Ranges
-from contracts.records import JournalThinned
-from gateway.storage.sqlite import Store
-
-NOTHING = Ranges()
-THINNED = "thinned"
+from contracts.messages import MOST_RANGES, StreamState
+from contracts.ranges import Range, Ranges
+from gateway.ingest.holes import GIVEN_UP, THINNED
+from gateway.ingest.stream import Life, Notice, Stream
 
 
-class Gap(NamedTuple):
-    """A hole: numbers that are not in the store. `cause` is '' while they are awaited."""
+class Identity(NamedTuple):
+    """What a record is, or was."""
 
+    stream: str
+    life: str
+    number: int
+
+
+class Claim(NamedTuple):
+    """What a batch says of its records before anything is looked at in them."""
+
+    edge: str
+    stream: str
     first: int
-    last: int
-    noticed: Instant
-    since: Instant | None
-    until: Instant | None
-    cause: str
+    count: int
+    life: str = ""
+    since: int = 1
+    session: str = ""
+    oldest: int = 0
+    was: Mapping[int, Sequence[Identity]] = {}
+    """By the index of a record: all that it was before."""
+
+    @property
+    def last(self) -> int:
+        """The last number of the batch; before `first` when it is empty."""
+        return self.first + self.count - 1
 
 
-@dataclass(slots=True)
-class Stream:
-    """One journal as the store has it."""
+class Taking(NamedTuple):
+    """What of a batch is new."""
 
-    id: int
-    name: str
-    committed: Ranges = NOTHING
-    stored: Ranges = NOTHING
-    """The ranges that stand in the table; `committed` runs ahead within a transaction."""
-    gaps: dict[int, Gap] = field(default_factory=dict)
-    thinned: Ranges = NOTHING
-    declared: list[JournalThinned] = field(default_factory=list)
-    times: dict[int, Instant] = field(default_factory=dict)
-    """Event times of the numbers at the ends of ranges, where known."""
-    touched: bool = False
-
-    def take(self, first: int, last: int) -> Ranges:
-        """Count numbers as committed; give those that were not yet."""
-        fresh = self.committed.missing(first, last)
-        if fresh:
-            self.committed = self.committed.union(fresh)
-        self.touched = True
-        return fresh
-
-    def thin(self, declared: JournalThinned) -> None:
-        """Note what the journal says it gave up."""
-        self.declared.append(declared)
-        self.thinned = self.thinned.union(declared.ranges)
-        self.touched = True
+    fresh: tuple[Range, ...] = ()
+    """Numbers of records to be stored."""
+    doubled: int = 0
+    refused: int = 0
+    """From this number on the life does not own what it sent; 0: nothing is refused."""
+    foreign: bool = False
+    """Whether the stream belongs to another edge."""
 
 
-class Streams:
-    """All journals of one store."""
+class SequenceLedger:
+    """All streams of one store. `born` keeps a new stream and gives its id."""
 
-    def __init__(self, store: Store) -> None:
-        self._store = store
-        self._by_id: dict[int, Stream] = {}
-        self.by_name: dict[str, Stream] = {}
-        ranges: dict[int, list[tuple[int, int]]] = {}
-        for stream, first, last in store.rows("committed_ranges"):
-            ranges.setdefault(stream, []).append((first, last))
-        for identity, name, _ in store.rows("streams"):
-            committed = Ranges(ranges.get(identity, ()))
-            self._enter(Stream(identity, name, committed, committed))
-        for identity, *gap in store.rows("gaps"):
-            one = Gap(*gap)
-            self._by_id[identity].gaps[one.first] = one
-        for identity, body in store.rows("thinned"):
-            declared = msgspec.json.decode(body, type=JournalThinned)
-            if identity in self._by_id:
-                self._by_id[identity].thin(declared)
-                self._by_id[identity].touched = False
-
-    def _enter(self, stream: Stream) -> None:
-        self._by_id[stream.id] = stream
-        self.by_name[stream.name] = stream
-
-    def meet(self, name: str, edge: str, received: Instant) -> Stream:
-        """Take up a journal never heard of."""
-        row = self._store.one("new_stream", name, edge, received)
-        assert row is not None
-        stream = Stream(row[0], name)
-        self._enter(stream)
-        return stream
-
-    def save(self, now: Instant) -> int:
-        """Write what changed; give how many numbers left the gap ledger by being filled in."""
-        filled = 0
+    def __init__(self, streams: Iterable[Stream], born: Callable[[str, str, Instant], int]) -> None:
+        self._born = born
+        self.by_name = {stream.name: stream for stream in streams}
+        self.touched: dict[str, Stream] = {}
+        """Streams that changed since this was last emptied."""
+        self._named: dict[str, set[str]] = {}
+        """By edge: the streams that its presence may still name."""
         for stream in self.by_name.values():
-            if stream.touched:
-                self._save_ranges(stream)
-                filled += self._save_gaps(stream, now)
-                stream.touched = False
-        return filled
+            if not stream.state.unnamed:
+                self._named.setdefault(stream.edge, set()).add(stream.name)
 
-    def _save_ranges(self, stream: Stream) -> None:
-        before, after = set(stream.stored), set(stream.committed)
-        kept = {first for first, _ in after}
-        gone = [(stream.id, first) for first, _ in before - after if first not in kept]
-        if gone:
-            self._store.many("uncommit_range", gone)
-        self._store.many("commit_range", [(stream.id, *one) for one in sorted(after - before)])
-        stream.stored = stream.committed
+    def take(
+        self, claim: Claim, times: Sequence[Instant], absent: frozenset[int], now: Instant
+    ) -> Taking:
+        """Take note of a batch, and say which of its records are to be stored.
 
-    def _save_gaps(self, stream: Stream, now: Instant) -> int:
-        last = stream.committed.last
-        missing = stream.committed.missing(1, last) if last else NOTHING
-        if not missing and not stream.gaps:
-            stream.times = {last: stream.times[last]} if last in stream.times else {}
-            return 0
-        before = stream.gaps
-        after = {gap.first: gap for gap in self._gaps(stream, missing, now)}
-        closed = [first for first in before if first not in after]
-        self._store.many("close_gap", [(stream.id, first) for first in closed])
-        opened = [gap for first, gap in after.items() if before.get(first) != gap]
-        self._store.many("open_gap", [(stream.id, *gap) for gap in opened])
-        stream.gaps = after
-        ends = {number for gap in missing for number in (gap.first - 1, gap.last + 1)} | {last}
-        stream.times = {one: at for one, at in stream.times.items() if one in ends}
-        old = Ranges((gap.first, gap.last) for gap in before.values())
-        return sum(
-            old.within(first, final).size - missing.within(first, final).size
-            for first, final in old
+        `times` has the instant of each record, 0 where there is none; `absent` the indexes of
+        those that cannot be taken yet.
+        """
+        stream = self._of(claim.edge, claim.stream, now)
+        if stream is None:
+            return Taking(refused=min(claim.first, claim.since), foreign=True)
+        self._heard(stream, claim.session)
+        if not claim.count:
+            return Taking()
+        owned = stream.enter(claim.life, claim.since, now)
+        if owned is None:
+            return Taking(refused=min(claim.first, claim.since))
+        stream.settle(min(claim.oldest, claim.first))
+        last = min(claim.last, owned.last)
+        fresh: list[tuple[int, int]] = []
+        begin = claim.first
+        for number in (*(claim.first + index for index in sorted(absent)), last + 1):
+            end = min(number, last + 1) - 1
+            if begin <= end:
+                fresh += self._take_run(stream, claim, Range(begin, end), times, now)
+            begin = number + 1
+        taken = max(0, last - claim.first + 1) - sum(claim.first + one <= last for one in absent)
+        new = Ranges(fresh)
+        return Taking(
+            tuple(new), taken - new.size, owned.last + 1 if claim.last > owned.last else 0
         )
 
-    def _gaps(self, stream: Stream, missing: Ranges, now: Instant) -> Iterable[Gap]:
-        parents = sorted(stream.gaps.values())
-        begins = [gap.first for gap in parents]
-        for first, last in missing:
-            given_up = stream.thinned.within(first, last)
-            for cause, part in ((THINNED, given_up), ("", given_up.missing(first, last))):
-                for one in part:
-                    place = bisect_right(begins, one.first) - 1
-                    parent = parents[place] if place >= 0 else None
-                    if parent is not None and parent.last < one.first:
-                        parent = None
-                    yield _gap(stream, Gap(*one, now, None, None, cause), parent)
+    def _take_run(
+        self, stream: Stream, claim: Claim, run: Range, times: Sequence[Instant], now: Instant
+    ) -> list[Range]:
+        fresh: list[Range] = []
+        begin = run.first
+        for index in sorted(claim.was):
+            number = claim.first + index
+            if run.first <= number <= run.last and number not in stream.held:
+                fresh += self._hold(stream, claim, begin, number - 1, times, now)
+                known = self._enter_all(claim.edge, claim.was[index], times[index] or None, now)
+                self._hold(stream, claim, number, number, times, now)
+                fresh += [] if known else [Range(number, number)]
+                begin = number + 1
+        return fresh + self._hold(stream, claim, begin, run.last, times, now)
 
+    @staticmethod
+    def _hold(
+        stream: Stream, claim: Claim, first: int, last: int, times: Sequence[Instant], now: Instant
+    ) -> list[Range]:
+        if first > last:
+            return []
+        new = stream.held.missing(first, last)
+        for low, high in new:
+            begin, end = times[low - claim.first] or None, times[high - claim.first] or None
+            stream.hold(low, high, begin, end, now)
+        return new
 
-def _gap(stream: Stream, gap: Gap, parent: Gap | None) -> Gap:
-    """Fill in what is known of a hole, from its neighbours and from the hole it was part of."""
-    since: Instant | None
-    until: Instant | None
-    if gap.cause == THINNED:
-        since, until = next(
-            (one.since, one.until)
-            for one in stream.declared
-            if any(a <= gap.first <= b for a, b in one.ranges)
+    def _enter_all(
+        self, edge: str, was: Sequence[Identity], at: Instant | None, now: Instant
+    ) -> bool:
+        """Hold all that a record was; say whether the store had it under any of them.
+
+        Nobody fills another edge's stream; but a record that is there is there.
+        """
+        known = any(
+            one.stream in self.by_name and self.by_name[one.stream].has(one.life, one.number)
+            for one in was
         )
-    else:
-        since = stream.times.get(gap.first - 1)
-        until = stream.times.get(gap.last + 1)
-    if parent is None:
-        return gap._replace(since=since, until=until)
-    if since is None and parent.first == gap.first:
-        since = parent.since
-    if until is None and parent.last == gap.last:
-        until = parent.until
-    return gap._replace(noticed=parent.noticed, since=since, until=until)
+        for one in was:
+            stream = self._of(edge, one.stream, now)
+            if stream is not None:
+                self._touch(stream)
+                stream.hold_as(one.life, one.number, at, now)
+        return known
+
+    def thinned(
+        self, stream: Stream, ranges: Iterable[tuple[int, int]], notice: Notice, now: Instant
+    ) -> None:
+        """Take note of what 0.1 says that it gave up, in the stream that says so."""
+        self._touch(stream)
+        for first, last in ranges:
+            stream.give_up("", first, last, notice._replace(cause=THINNED), now)
+
+    def given_up(self, edge: str, what: Identity, last: int, notice: Notice, now: Instant) -> bool:
+        """Take note that numbers from `what` to `last` will not come; False: another's stream."""
+        stream = self._of(edge, what.stream, now)
+        if stream is not None:
+            self._touch(stream)
+            notice = notice._replace(cause=GIVEN_UP)
+            stream.give_up(what.life, what.number, last, notice, now)
+        return stream is not None
+
+    def closed(
+        self, edge: str, name: str, life: Life, held: Ranges, notice: Notice, now: Instant
+    ) -> bool:
+        """Take note that an edge left a stream; False: it is another's."""
+        stream = self._of(edge, name, now)
+        if stream is not None:
+            self._touch(stream)
+            stream.close(life, held, notice, now)
+        return stream is not None
+
+    def volatile_ended(self, edge: str, name: str, last: int, now: Instant) -> bool:
+        """Take note how a stream in memory ended; False: it is another's."""
+        stream = self._of(edge, name, now)
+        if stream is not None:
+            self._touch(stream)
+            stream.end(last, now)
+        return stream is not None
+
+    def named(self, edge: str, session: str, streams: Iterable[str], now: Instant) -> None:
+        """Take note of the streams that an edge's presence names.
+
+        Of those of an earlier session that it does not name nothing is awaited any more. That is
+        only presumed: the presence of another broker may be old.
+        """
+        names = set(streams)
+        known = self._named.setdefault(edge, set())
+        for name in sorted(known - names):
+            stream = self.by_name[name]
+            if not session or stream.state.session != session:
+                known.discard(name)
+                self._touch(stream)
+                stream.state = stream.state._replace(unnamed=now)
+        for name in sorted(names - known):
+            named = self.by_name.get(name)
+            if named is not None and named.edge == edge:
+                self._heard(named, named.state.session)
+
+    def drained(self, edge: str, streams: Iterable[StreamState]) -> bool:
+        """Say whether all is here that the edge's journals held when it said so."""
+        return not any(
+            (stream := self.by_name.get(one.stream)) is None
+            or (stream.edge == edge and stream.lacks(one.oldest, one.next - 1))
+            for one in streams
+            if one.oldest < one.next
+        )
+
+    def committed(self, claim: Claim) -> tuple[Range, ...]:
+        """Give the ranges that an ack of this batch names: of its life, and of no other."""
+        stream = self.by_name.get(claim.stream)
+        owned = stream.owned(claim.life) if stream and stream.edge == claim.edge else None
+        if stream is None or owned is None or owned.first != claim.since:
+            return ()
+        # 0.1 finds out by the highest range that its journal is an old copy.
+        to = Range(claim.first, max(claim.first, claim.last))
+        return tuple(stream.held.nearest(owned, to, MOST_RANGES, with_last=not claim.life))
+
+    def _of(self, edge: str, name: str, now: Instant) -> Stream | None:
+        """Give a stream, taken up where it is new; None when it is another edge's."""
+        stream = self.by_name.get(name)
+        if stream is None:
+            stream = Stream(self._born(name, edge, now), name, edge)
+            self.by_name[name] = stream
+            self._named.setdefault(edge, set()).add(name)
+        return stream if stream.edge == edge else None
+
+    def _heard(self, stream: Stream, session: str) -> None:
+        self._touch(stream)
+        self._named.setdefault(stream.edge, set()).add(stream.name)
+        stream.state = stream.state._replace(session=session, unnamed=0)
+
+    def _touch(self, stream: Stream) -> None:
+        self.touched[stream.name] = stream

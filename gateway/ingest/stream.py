@@ -69,7 +69,7 @@ class Stream:
         self.id = identity
         self.name = name
         self.edge = edge
-        self.state = state
+        self.state = self.stored = state
         self.lives = sorted(rows.lives)
         self._since = {life.name: life.since for life in self.lives}
         self.held = NumberRanges(rows.held)

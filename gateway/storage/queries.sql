@@ -1,7 +1,25 @@
 -- Every statement of the writer, by name. Readers have their own.
 
 -- name: streams
-SELECT id, name, edge FROM stream
+SELECT id, name, edge, settled_to, newest, session, ended, unnamed FROM stream
+
+-- name: keep_stream
+UPDATE stream SET settled_to = ?, newest = ?, session = ?, ended = ?, unnamed = ? WHERE id = ?
+
+-- name: lives
+SELECT stream, since, name FROM life
+
+-- name: new_life
+INSERT INTO life (stream, since, name) VALUES (?, ?, ?)
+
+-- name: formerly
+SELECT stream, life, first, last FROM formerly
+
+-- name: keep_formerly
+INSERT OR REPLACE INTO formerly (stream, life, first, last) VALUES (?, ?, ?, ?)
+
+-- name: drop_formerly
+DELETE FROM formerly WHERE stream = ? AND life = ? AND first = ?
 
 -- name: new_stream
 INSERT INTO stream (name, edge, begun) VALUES (?, ?, ?) RETURNING id
@@ -16,17 +34,41 @@ INSERT OR REPLACE INTO committed (stream, first, last) VALUES (?, ?, ?)
 DELETE FROM committed WHERE stream = ? AND first = ?
 
 -- name: gaps
-SELECT stream, first, last, noticed, since, until, cause FROM gap
+SELECT stream, first, last, noticed, since, until, cause, reason FROM gap
 
 -- name: open_gap
-INSERT OR REPLACE INTO gap (stream, first, last, noticed, since, until, cause)
-VALUES (?, ?, ?, ?, ?, ?, ?)
+INSERT OR REPLACE INTO gap (stream, first, last, noticed, since, until, cause, reason)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?)
 
 -- name: close_gap
 DELETE FROM gap WHERE stream = ? AND first = ?
 
--- name: thinned
-SELECT stream, body FROM event WHERE kind = 'thinned'
+-- name: layouts
+SELECT device, body FROM layout ORDER BY id
+
+-- name: new_layout
+INSERT INTO layout (device, digest, body) VALUES (?, ?, ?)
+
+-- name: drop_layout
+DELETE FROM layout WHERE device = ? AND digest = ?
+
+-- name: qualities
+SELECT code, word FROM quality
+
+-- name: new_quality
+INSERT INTO quality (word) VALUES (?) RETURNING code
+
+-- name: stamped
+SELECT id, first, last FROM stamped ORDER BY id
+
+-- name: begin_stamps
+INSERT INTO stamped (first, last) VALUES (?1, ?1) RETURNING id
+
+-- name: stamp
+UPDATE stamped SET last = ? WHERE id = ?
+
+-- name: lose_time
+INSERT OR IGNORE INTO lost_time (edge, since, until, noticed) VALUES (?, ?, ?, ?)
 
 -- name: points
 SELECT id, path, device, quantity, unit, space, period FROM point
@@ -157,14 +199,13 @@ ON CONFLICT (id) DO UPDATE SET changed = excluded.changed, body = excluded.body
 WHERE excluded.changed >= changed
 
 -- name: command
-SELECT status, issued, coalesce(ended, 0) FROM command WHERE id = ?
+SELECT status, edge FROM command WHERE id = ?
+
+-- name: waiting_commands
+SELECT edge, body FROM command WHERE status = 'sent' ORDER BY issued
 
 -- name: new_command
-INSERT INTO command (id, device, action, body, who, issued) VALUES (?, ?, ?, ?, ?, ?)
+INSERT INTO command (id, device, action, body, who, issued, edge) VALUES (?, ?, ?, ?, ?, ?, ?)
 
 -- name: end_command
 UPDATE command SET status = ?, reason = ?, value = ?, ended = ? WHERE id = ?
-
--- name: give_up_commands
-UPDATE command SET status = 'unknown', reason = 'no outcome came', ended = ?1
-WHERE status = 'sent' AND issued < ?1 - ?2 RETURNING id

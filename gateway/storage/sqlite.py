@@ -38,7 +38,10 @@ def named(path: Path) -> dict[str, str]:
 
 SQL = named(Path(__file__).with_name("queries.sql"))
 
-MIGRATIONS: Sequence[str] = (Path(__file__).with_name("schema.sql").read_text(encoding="utf-8"),)
+MIGRATIONS: Sequence[str] = tuple(
+    Path(__file__).with_name(name).read_text(encoding="utf-8")
+    for name in ("schema.sql", "schema_2.sql")
+)
 """`MIGRATIONS[n]` turns schema n into schema n + 1."""
 
 
