@@ -27,6 +27,10 @@ def begin_logging(name: str) -> None:
     )
 
 
+def say(text: str) -> None:
+    print(text, flush=True)
+
+
 def run(work: Coroutine[Any, Any, int | None]) -> int:
     """Run to the end, or until SIGTERM or SIGINT cancels it; give the exit status."""
 

@@ -2,23 +2,24 @@
 
 from types import MappingProxyType
 
-from gateway.alarms.table import AlarmBook
 from gateway.devices.registry import Registry
 from gateway.devices.snapshot import Freshness, Picture, PointNow
-from gateway.devices.watchdog import Vigil
+from gateway.devices.watchdog import Watchdog
 
 
-class Painter:
+class SnapshotBuilder:
     """Paints only what changed."""
 
-    def __init__(self, before: Picture, registry: Registry, book: AlarmBook, vigil: Vigil) -> None:
+    def __init__(self, before: Picture, registry: Registry, watchdog: Watchdog) -> None:
         self.picture = before
         self._registry = registry
-        self._book = book
-        self._vigil = vigil
+        self._watchdog = watchdog
 
-    def paint(self) -> Picture | None:
-        """Give a new picture when anything that pages show has changed."""
+    def build(self, open_alarms: int | None) -> Picture | None:
+        """Give a new picture when anything that pages show has changed.
+
+        `open_alarms` is their number when anything about alarms has changed, else None.
+        """
         before = self.picture
         changed: dict[str, PointNow] = {}
         for path, track in self._registry.tracks.items():
@@ -30,11 +31,10 @@ class Painter:
                 or track.live != (shown.freshness is Freshness.LIVE)
             ):
                 track.shown = changed[path] = track.now()
-        edges = {edge: seen.online for edge, seen in self._vigil.edges.items()}
-        if not changed and not self._book.changed and edges == before.edges:
+        edges = {edge: seen.online for edge, seen in self._watchdog.edges.items()}
+        if not changed and open_alarms is None and edges == before.edges:
             return None
-        alarms = self._book.count() if self._book.changed else before.open_alarms
-        self._book.changed = False
+        alarms = before.open_alarms if open_alarms is None else open_alarms
         points = MappingProxyType({**before.points, **changed}) if changed else before.points
         self.picture = Picture(before.version + 1, points, alarms, MappingProxyType(edges))
         return self.picture
