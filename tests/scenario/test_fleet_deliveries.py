@@ -15,13 +15,13 @@ from config.site import Fleet
 from contracts.instants import SECOND
 from contracts.messages import Command
 from contracts.records import DeliveryChanged, DeliveryStep, InputRefused, Record, RobotChanged
-from drivers.catalogue.vda5050 import SPEC
+from drivers.devices.vda5050_vehicle import SPEC
 from drivers.errors import DriverError
-from drivers.links.vehicle_broker import VehicleBroker
+from drivers.links.vehicle_mailboxes import VehicleBroker
+from edge.fleet.delivery_request import delivery_of
 from edge.fleet.dispatcher import Dispatcher
-from edge.fleet.wishes import delivery_of
-from edge.journal import Journal
-from simulators.robot import RobotModel, RobotSimulator
+from edge.journal.journal import Journal
+from simulators.robots.robot import RobotModel, RobotSimulator
 from tests.broker import Broker
 
 Play = Callable[..., Any]

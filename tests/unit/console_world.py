@@ -25,21 +25,22 @@ from contracts.records import (
     RobotChanged,
 )
 from contracts.topics import Address
-from gateway.app import build_app
-from gateway.broker import Outbox
-from gateway.desk import Desk
-from gateway.envelope import Arrived
-from gateway.keeper import Keeper
-from gateway.live import Live
-from gateway.parts import Parts
-from gateway.perform import Performer
-from gateway.storage.archive import Archive
-from gateway.writer import Writer
+from gateway.commands.requests import Desk
+from gateway.devices.snapshot import Live
+from gateway.engine.writer import Writer
+from gateway.engine.writer_thread import Keeper
+from gateway.ingest.after_commit import Performer
+from gateway.ingest.subscriber import Outbox
+from gateway.ingest.validation import Arrived
+from gateway.storage.read_pool import Archive
+from gateway.web.app import build_app
+from gateway.web.services import Parts
+from tests.conftest import ROOT
 
 NOON = instant(datetime(2026, 11, 21, 4, 0, tzinfo=UTC))
 """12:00 in Zhijiang."""
 PERIOD = 30.0
-SITE = Path(__file__).parents[2] / "config" / "sites" / "zhijiang" / "site.yaml"
+SITE = ROOT / "config" / "sites" / "zhijiang" / "site.yaml"
 
 
 class Clock:

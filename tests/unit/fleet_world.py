@@ -11,11 +11,11 @@ from contracts.messages import Command
 from contracts.records import DeliveryChanged, DeliveryStep, Record, RobotChanged
 from drivers.errors import NotSentError
 from drivers.protocols import vda5050
+from edge.fleet.delivery_request import delivery_of
 from edge.fleet.dispatcher import Dispatcher
 from edge.fleet.jobs import ENDS
-from edge.fleet.wishes import delivery_of
-from simulators.robot_agenda import Agenda
-from simulators.robot_body import Body
+from simulators.robots.motion import Body
+from simulators.robots.order_state import Agenda
 
 ROBOT = Robot(id="robot-1", model="vda5050", manufacturer="Example", serial="WL-001")
 FLEET = Fleet.model_validate(

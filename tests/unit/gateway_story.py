@@ -11,9 +11,9 @@ from contracts.messages import Card, CardPoint, Presence
 from contracts.quantities import Quality, Quantity
 from contracts.records import Reading, Record
 from contracts.topics import Address
-from gateway.envelope import Arrived
-from gateway.ingest import Outcome
-from gateway.writer import Writer
+from gateway.engine.writer import Writer
+from gateway.ingest.pipeline import Outcome
+from gateway.ingest.validation import Arrived
 
 T0: Instant = 1_760_000_000 * SECOND
 LIMITS = [

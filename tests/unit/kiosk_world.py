@@ -12,9 +12,9 @@ from contracts.instants import SECOND, Instant
 from contracts.records import LoanChanged, LoanStep, Record
 from drivers.capabilities import CirculationAnswer, Patron, Tag, Whereabouts
 from drivers.errors import BadReplyError, LinkDownError, NotSentError
-from drivers.protocols import iso28560_3
-from drivers.protocols.iso28560_content import TagContent, Usage
-from edge.kiosk.selfcheck import SelfCheck
+from drivers.protocols.rfid import iso28560_3
+from drivers.protocols.rfid.tag_content import TagContent, Usage
+from edge.kiosk.kiosk import SelfCheck
 
 KIOSK = Kiosk(
     id="kiosk-1", name=Name(en="Kiosk", zh="机"), space="lobby", reader="pad", library="ils"

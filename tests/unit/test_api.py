@@ -10,11 +10,11 @@ from starlette.testclient import TestClient
 from starlette.types import Message, Receive, Scope, Send
 
 from contracts.instants import HOUR
-from gateway.api import contract
-from gateway.api.guard import Doors, Pace, name_of
-from gateway.api.problems import Problem
-from gateway.app import build_app
+from gateway.web.app import build_app
+from gateway.web.guard import Doors, Pace, name_of
+from gateway.web.problems import Problem
 from tests.unit.console_world import House, opened
+from wenlan import openapi
 
 API = "/api/v1"
 
@@ -31,19 +31,19 @@ def _client(world: tuple[House, TestClient]) -> TestClient:
 
 
 def test_the_checked_in_document_is_what_the_application_says() -> None:
-    assert contract.DOCUMENT.read_text(encoding="utf-8") == contract.document(), (
-        "run: python -m gateway.api.contract --write"
+    assert openapi.DOCUMENT.read_text(encoding="utf-8") == openapi.document(), (
+        "run: python -m wenlan.openapi --write"
     )
 
 
 def examples() -> list[str]:
-    paths = json.loads(contract.DOCUMENT.read_text(encoding="utf-8"))["paths"]
+    paths = json.loads(openapi.DOCUMENT.read_text(encoding="utf-8"))["paths"]
     return [path for path, methods in paths.items() if "get" in methods]
 
 
 @pytest.mark.parametrize("path", examples())
 def test_every_answer_follows_the_document(path: str, client: TestClient) -> None:
-    document = json.loads(contract.DOCUMENT.read_text(encoding="utf-8"))
+    document = json.loads(openapi.DOCUMENT.read_text(encoding="utf-8"))
     given = {"device": "probe-v1-a", "name": "temperature", "space": "vault-1", "alarm": "1"}
     address = path
     for name, value in given.items():
@@ -210,7 +210,7 @@ def test_a_body_that_proves_too_long_on_its_way_is_told_as_such(client: TestClie
 def test_a_body_that_is_no_json_is_a_documented_problem(body: bytes, client: TestClient) -> None:
     headers = {"Content-Type": "application/json"}
     answer = client.post(f"{API}/commands", content=body, headers=headers)
-    document = json.loads(contract.DOCUMENT.read_text(encoding="utf-8"))
+    document = json.loads(openapi.DOCUMENT.read_text(encoding="utf-8"))
     assert answer.status_code == 400
     for methods in document["paths"].values():
         assert "post" not in methods or {"400", "408", "413"} <= methods["post"]["responses"].keys()

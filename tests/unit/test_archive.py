@@ -11,12 +11,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from config.library_days import Calendar
 from contracts.instants import HOUR, MINUTE, SECOND, Instant
-from gateway.storage import footfall, ledgers, series
-from gateway.storage.archive import Archive, ArchiveError
-from gateway.storage.library_days import Calendar
+from gateway.climate import series
+from gateway.footfall import visit_days
+from gateway.storage import ledgers
+from gateway.storage.read_pool import Archive, ArchiveError
+from tests.conftest import ROOT
 
-SCHEMA = (Path(series.__file__).parent / "schema.sql").read_text(encoding="utf-8")
+SCHEMA = (ROOT / "gateway" / "storage" / "schema.sql").read_text(encoding="utf-8")
 SHANGHAI = Calendar(ZoneInfo("Asia/Shanghai"), time(0, 0))
 BERLIN = Calendar(ZoneInfo("Europe/Berlin"), time(4, 0))
 T0 = 1_700_000_000 * SECOND
@@ -204,8 +207,10 @@ def crossings(*rows: tuple[Instant, Instant, int | None, str]) -> sqlite3.Connec
     return store
 
 
-def day_of(store: sqlite3.Connection, now: Instant = NIGHT) -> footfall.Direction:
-    return footfall.gate_day(store, "g", two_way=False, day=DAY, calendar=SHANGHAI, now=now).entries
+def day_of(store: sqlite3.Connection, now: Instant = NIGHT) -> visit_days.Direction:
+    return visit_days.gate_day(
+        store, "g", two_way=False, day=DAY, calendar=SHANGHAI, now=now
+    ).entries
 
 
 def minutes(first: int, last: int, people: int = 1) -> list[tuple[Instant, Instant, int, str]]:
@@ -232,7 +237,7 @@ def test_a_whole_day_adds_up() -> None:
 def test_an_hour_to_come_has_neither_count_nor_coverage() -> None:
     found = day_of(crossings(*minutes(0, 90)), MORNING + 90 * MINUTE)
     assert found.hours[1].coverage == 1.0
-    assert found.hours[2] == footfall.Hour(MORNING + 2 * HOUR, MORNING + 3 * HOUR, None, None)
+    assert found.hours[2] == visit_days.Hour(MORNING + 2 * HOUR, MORNING + 3 * HOUR, None, None)
     assert found.coverage == 1.0
 
 
@@ -242,7 +247,7 @@ def test_what_passed_during_an_outage_belongs_to_the_day_but_to_no_hour() -> Non
     assert found.total == 60 + 37 + 1260
     assert found.unplaced == 37
     assert [hour.passed for hour in found.hours[:4]] == [60, None, None, 60]
-    assert found.spans == (footfall.Span(*outage),)
+    assert found.spans == (visit_days.Span(*outage),)
 
 
 def test_what_spans_two_days_belongs_to_neither() -> None:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 import config
 from config.loader import load_site
 from tests.unit.test_config_loader import JUNK, PLACES
-from wenlan.check import check
+from wenlan.commands.check import check
 
 EXAMPLE = Path(config.__file__).parent / "sites" / "zhijiang" / "site.yaml"
 

@@ -12,7 +12,7 @@ from contracts.messages import Command
 from contracts.records import CommandOutcome, InputRefused, OutcomeStatus, Record
 from drivers.capabilities import WriteLimits
 from drivers.errors import DriverError, LinkDownError, RefusedError
-from edge.commands import MOST_WAITING, REMEMBERED, Commands, Pace, Targets
+from edge.commands.inbox import MOST_WAITING, REMEMBERED, Commands, Pace, Targets
 
 Play = Callable[..., Any]
 DONE, REFUSED, FAILED, REVERTED = (

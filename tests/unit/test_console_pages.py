@@ -6,9 +6,9 @@ from starlette.testclient import TestClient
 from starlette.websockets import WebSocketDisconnect
 
 from contracts.instants import SECOND
-from gateway.console.drawing import plan, spark
-from gateway.console.live import difference
-from gateway.storage.series import Series
+from gateway.climate.series import Series
+from gateway.web.console.svg import plan, spark
+from gateway.web.live_socket import difference
 from tests.unit.console_world import House, opened
 
 PAGES = {

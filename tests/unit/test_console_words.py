@@ -10,12 +10,12 @@ from babel.messages.pofile import read_po
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.console import catalogue
-from gateway.console.catalogue import Catalogue, CatalogueError, Entry, entries
-from gateway.console.preferences import LANGUAGES, wished
+from gateway.web.console import translations
+from gateway.web.console.preferences import LANGUAGES, wished
+from gateway.web.console.translations import Catalogue, CatalogueError, Entry, entries
+from tests.conftest import ROOT
 
-ROOT = Path(__file__).parents[2]
-CONSOLE = ROOT / "gateway" / "console"
+CONSOLE = ROOT / "gateway" / "web" / "console"
 CHINESE = CONSOLE / "locale" / "zh" / "LC_MESSAGES" / "console.po"
 TEMPLATES = sorted((CONSOLE / "templates").glob("*.html"))
 MARKS = re.compile(r"%\(\w+\)s|\{\w+\}")
@@ -101,7 +101,7 @@ def test_a_broken_file_says_where(tmp_path: Path) -> None:
 
 
 def test_english_needs_no_file_and_counts_by_number() -> None:
-    english = catalogue.load(CONSOLE / "locale", LANGUAGES)["en"]
+    english = translations.load(CONSOLE / "locale", LANGUAGES)["en"]
     assert english.gettext("Alarms") == "Alarms"
     assert english.ngettext("alarm", "alarms", 1) == "alarm"
     assert english.ngettext("alarm", "alarms", 2) == "alarms"

@@ -4,7 +4,7 @@ from itertools import product
 
 import pytest
 
-from gateway.engines.alarms import State, Trigger, after, present
+from gateway.alarms.lifecycle import State, Trigger, after, present
 
 ORDINARY = (Trigger.RAISE, Trigger.CLEAR)
 

@@ -8,16 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from contracts.instants import MINUTE, SECOND, instant, span
-from gateway.engines.climate import (
-    CALM,
-    Excursion,
-    Rule,
-    State,
-    calm_band,
-    excursions,
-    step,
-)
-from gateway.engines.facts import RaiseAlarm, Sample
+from gateway.climate.limits import CALM, Excursion, Rule, State, calm_band, excursions, step
+from gateway.engine.facts import RaiseAlarm, Sample
 from tests.conftest import data_folder
 
 RULE = Rule("probe/temperature", "vault", "air_temperature", 16.0, 22.0, 0.5, MINUTE, "high")

@@ -5,8 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from contracts.instants import SECOND
-from gateway.engines.facts import Tick
-from gateway.engines.freshness import (
+from gateway.devices.freshness import (
     AHEAD,
     Arrival,
     Freshness,
@@ -15,6 +14,7 @@ from gateway.engines.freshness import (
     rules_of,
     step,
 )
+from gateway.engine.facts import Tick
 
 RULES = rules_of(2 * SECOND)
 

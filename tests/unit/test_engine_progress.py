@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from contracts.records import DeliveryStep, LoanStep, OutcomeStatus
-from gateway.engines.progress import (
+from gateway.engine.ranked_steps import (
     COMMAND_RANKS,
     DELIVERY_RANKS,
     LOAN_RANKS,

@@ -1,8 +1,8 @@
 """Silence is one alarm: for a device, or for the edge it hangs on."""
 
 from contracts.instants import SECOND
-from gateway.engines.facts import RaiseAlarm
-from gateway.engines.silence import Device, House, State, step
+from gateway.devices.silence import Device, House, State, step
+from gateway.engine.facts import RaiseAlarm
 
 
 def play(*looks: tuple[float, set[str], set[str]], period: int = 2) -> list[tuple[float, str]]:

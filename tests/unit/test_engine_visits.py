@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from contracts.instants import HOUR, MINUTE, SECOND
-from gateway.engines.visits import Count, Interval, Rules, between, counted, step
+from gateway.footfall.crossings import Count, Interval, Rules, between, counted, step
 from tests.conftest import data_folder
 
 DAY = 24 * HOUR

@@ -1,6 +1,6 @@
 """Acknowledgements that never come are noticed once."""
 
-from edge.hearing import LONGEST_SILENCE, Hearing
+from edge.uplink.ack_monitor import LONGEST_SILENCE, Hearing
 
 
 def test_silence_is_told_once_and_taken_back_once() -> None:

@@ -9,12 +9,12 @@ import pytest
 
 from contracts.codec import LARGEST_MESSAGE
 from contracts.topics import Address
-from gateway import registry
-from gateway.console.catalogue import Catalogue
-from gateway.console.speech import Speech
-from gateway.console.wording import sentence
-from gateway.envelope import Arrived
+from gateway.devices import registry
+from gateway.ingest.validation import Arrived
 from gateway.storage.ledgers import Alarm
+from gateway.web.console.locale import Speech
+from gateway.web.console.translations import Catalogue
+from gateway.web.console.wording import sentence
 from tests.unit.gateway_story import House, reading, small_site
 
 

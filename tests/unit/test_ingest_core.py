@@ -10,8 +10,8 @@ from contracts.codec import acks
 from contracts.instants import SECOND
 from contracts.records import EdgeStarted, JournalThinned
 from contracts.topics import Address
-from gateway.envelope import Arrived
-from gateway.ingest import Outcome
+from gateway.ingest.pipeline import Outcome
+from gateway.ingest.validation import Arrived
 from tests.unit.gateway_story import House, reading
 
 

@@ -11,8 +11,8 @@ from contracts.instants import MINUTE, SECOND
 from contracts.messages import Card, CardPoint
 from contracts.quantities import Quantity
 from contracts.records import DeviceChanged, Reading
-from gateway.alarm_book import AlarmError
-from gateway.live import Freshness
+from gateway.alarms.table import AlarmError
+from gateway.devices.snapshot import Freshness
 from tests.unit.gateway_story import PROBE, T0, House, reading
 
 GRACE = 15

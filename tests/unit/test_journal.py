@@ -11,8 +11,8 @@ import pytest
 from contracts.instants import SECOND
 from contracts.ranges import Ranges
 from contracts.records import DeviceChanged, EdgeStarted, InputRefused, Reading
-from edge.journal import LARGEST_GROUP, Budget, Journal
-from edge.journalfile import JournalError
+from edge.journal.file import JournalError
+from edge.journal.journal import LARGEST_GROUP, Budget, Journal
 
 Play = Callable[..., Any]
 

@@ -13,8 +13,8 @@ from contracts.codec import decode_record, encode
 from contracts.instants import SECOND
 from contracts.ranges import Ranges
 from contracts.records import DeviceChanged, JournalThinned, Reading
-from edge.journalfile import JournalError, JournalFile, Row
-from edge.journalopen import open_file
+from edge.journal.file import JournalError, JournalFile, Row
+from edge.journal.opening import open_file
 
 LARGE = 2**30
 

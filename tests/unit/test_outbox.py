@@ -5,7 +5,16 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from contracts.ranges import Ranges
-from edge.outbox import LIVE_WINDOW, MOST_RECORDS, PATIENCE, WINDOW, Outbox, Pick, shared, without
+from edge.uplink.send_window import (
+    LIVE_WINDOW,
+    MOST_RECORDS,
+    PATIENCE,
+    WINDOW,
+    Outbox,
+    Pick,
+    shared,
+    without,
+)
 
 numbers = st.sets(st.integers(1, 60), max_size=40)
 

@@ -11,16 +11,16 @@ from hypothesis import strategies as st
 
 from config.registers import RegisterMap
 from contracts.quantities import Quantity
-from simulators.air import air
-from simulators.devices.adam_6051 import Counters, adam_6051
-from simulators.devices.custom import Custom
-from simulators.devices.liebert_pac import Liebert
-from simulators.devices.sensing import NOTHING, Probe, Sample
-from simulators.devices.vaisala_hmp import vaisala_hmp
-from simulators.devices.xy_md02 import xy_md02
-from simulators.modbus_pdu import answer
-from simulators.registers import Registers
-from simulators.vault import OFF
+from simulators.building.air import air
+from simulators.building.vault import OFF
+from simulators.modbus.devices.adam_6051 import Counters, adam_6051
+from simulators.modbus.devices.custom import Custom
+from simulators.modbus.devices.liebert_pac import Liebert
+from simulators.modbus.devices.sensing import NOTHING, Probe, Sample
+from simulators.modbus.devices.vaisala_hmp import vaisala_hmp
+from simulators.modbus.devices.xy_md02 import xy_md02
+from simulators.modbus.pdu import answer
+from simulators.modbus.registers import Registers
 
 
 def words(registers: Registers, function: int, start: int, count: int) -> Sequence[int]:

@@ -11,7 +11,8 @@ from contracts.instants import SECOND
 from simulators.control import orders
 from simulators.errors import SimulatorError
 from simulators.faults import WIRE, Faults, What, mishaps
-from simulators.ledger import Ledger
+from simulators.ground_truth import Ledger
+from tests.conftest import ROOT
 
 
 class Bench:
@@ -155,7 +156,7 @@ def test_orders_are_carried_out(bench: Bench) -> None:
 
 
 def test_every_way_to_fail_is_on_the_page_about_simulators() -> None:
-    page = (Path(__file__).parents[2] / "docs" / "reference" / "simulators.md").read_text()
+    page = (ROOT / "docs" / "reference" / "simulators.md").read_text()
     assert [what for what in What if f"`{what}`" not in page] == []
 
 

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simulators.feig_frames import Reader, Splitter, crc, seal
-from simulators.tags import FIXED_DSFID, Tag, Usage, fixed_block
+from simulators.rfid.feig_frames import Reader, Splitter, crc, seal
+from simulators.rfid.tags import FIXED_DSFID, Tag, Usage, fixed_block
 
 FIRST = "E004010012345678"
 SECOND = "E0040150AABBCCDD"

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simulators.tags import (
+from simulators.rfid.tags import (
     OBJECTS_DSFID,
     Usage,
     compact,

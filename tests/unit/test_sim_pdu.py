@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simulators.modbus_pdu import answer, pack_bits
-from simulators.registers import RefusalError, Registers, float_words, word
+from simulators.modbus.pdu import answer, pack_bits
+from simulators.modbus.registers import RefusalError, Registers, float_words, word
 
 
 class Memory:

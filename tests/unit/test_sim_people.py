@@ -5,7 +5,7 @@ from random import Random
 
 import pytest
 
-from simulators.people import BETWEEN_PERSONS, SHARES, Lane, People, expected
+from simulators.building.visitors import BETWEEN_PERSONS, SHARES, Lane, People, expected
 
 IN = [Lane("south", "c", 0), Lane("east", "c", 2)]
 OUT = [Lane("south", "c", 1), Lane("east", "c", 3)]

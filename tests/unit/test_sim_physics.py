@@ -8,11 +8,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simulators import conditioner, vault
-from simulators.air import air, dew_point, saturation_pressure
-from simulators.conditioner import Conditioner, Rating, Setpoints
-from simulators.vault import HEAT_CAPACITY, OFF, Build, Plant, Room, Surroundings, still
-from simulators.weather import outdoor
+from simulators.building import air_conditioner, vault
+from simulators.building.air import air, dew_point, saturation_pressure
+from simulators.building.air_conditioner import Conditioner, Rating, Setpoints
+from simulators.building.vault import (
+    HEAT_CAPACITY,
+    OFF,
+    Build,
+    Plant,
+    Room,
+    Surroundings,
+    still,
+)
+from simulators.building.weather import outdoor
 
 CLOSED = Build(outer_walls=0.0, inner_walls=0.0, leakage=0.0, lamps=0.0)
 ANYTHING = Surroundings(air(35.0, 80.0), air(5.0, 20.0))
@@ -84,7 +92,7 @@ def test_the_vault_stays_in_its_band_with_air_conditioning_and_leaves_it_without
             outdoor(seed, local), air(24.0, 55.0), 1.0 if open_now else 0.0, open_now
         )
         running = unit.compressor
-        unit, plant = conditioner.step(Rating(), unit, Setpoints(), kept.air, 15)
+        unit, plant = air_conditioner.step(Rating(), unit, Setpoints(), kept.air, 15)
         starts += unit.compressor and not running
         kept = vault.step(build, kept, around, plant, 15)
         drifting = vault.step(build, drifting, around, OFF, 15)
@@ -104,7 +112,7 @@ def test_a_compressor_runs_and_rests_at_least_three_minutes() -> None:
     for number in range(400):
         hot = number // 3 % 2
         before = unit.compressor
-        unit, _ = conditioner.step(Rating(), unit, wanted, air(26.0 if hot else 14.0, 52.0), 15)
+        unit, _ = air_conditioner.step(Rating(), unit, wanted, air(26.0 if hot else 14.0, 52.0), 15)
         if unit.compressor != before:
             spans.append((before, number))
     gaps = [later - earlier for (_, earlier), (_, later) in pairwise(spans)]
@@ -115,13 +123,13 @@ def test_a_compressor_runs_and_rests_at_least_three_minutes() -> None:
 def test_a_coil_warmer_than_the_dew_point_takes_no_water() -> None:
     dry = air(24.0, 25.0)
     assert dry.dew_point < Rating().coil
-    _, plant = conditioner.step(Rating(), Conditioner(), Setpoints(humidity=25.0), dry, 15)
+    _, plant = air_conditioner.step(Rating(), Conditioner(), Setpoints(humidity=25.0), dry, 15)
     assert plant.heat < 0
     assert plant.water == 0
 
 
 def test_a_stopped_unit_does_nothing() -> None:
-    unit, plant = conditioner.stopped(Conditioner(compressor=True), air(19.0, 52.0), 15)
+    unit, plant = air_conditioner.stopped(Conditioner(compressor=True), air(19.0, 52.0), 15)
     assert plant == OFF
     assert not unit.compressor
 

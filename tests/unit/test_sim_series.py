@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from simulators.devices.sensing import Sample
 from simulators.errors import SimulatorError
-from simulators.modbus_pdu import Reply
-from simulators.replay import Player, speed
-from simulators.series import Row, read_series
+from simulators.modbus.devices.sensing import Sample
+from simulators.modbus.pdu import Reply
+from simulators.modbus.recorded_series import Row, read_series
+from simulators.modbus.replay import Player, speed
 
 
 def series(folder: Path, text: str) -> list[Row]:

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simulators.collection import Collection, Item, Patron, found_library
-from simulators.sip2_dialogue import Counter, Dialogue, HangUpError
-from simulators.sip2_messages import checksum, seal
+from simulators.library_system.collection import Collection, Item, Patron, found_library
+from simulators.library_system.dialogue import Counter, Dialogue, HangUpError
+from simulators.library_system.messages import checksum, seal
 from tests.conftest import data_folder
 
 NOON = datetime(2026, 11, 21, 12, 0, 0, tzinfo=ZoneInfo("Asia/Shanghai"))

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simulators.sip2_messages import (
+from simulators.library_system.messages import (
     LAYOUTS,
     Answer,
     ChecksumError,

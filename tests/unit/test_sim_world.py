@@ -1,7 +1,6 @@
 """The example library's building over days: seasons outside, people inside, plant at work."""
 
 from datetime import datetime
-from pathlib import Path
 from random import Random
 from zoneinfo import ZoneInfo
 
@@ -9,13 +8,14 @@ import pytest
 
 from config.loader import load_site
 from config.site import Site
-from simulators.bench import lanes
-from simulators.devices.liebert_pac import Liebert
+from simulators.building.visitors import People
+from simulators.building.world import World
 from simulators.errors import SimulatorError
-from simulators.people import People
-from simulators.world import World
+from simulators.modbus.devices.liebert_pac import Liebert
+from simulators.modbus.site_devices import lanes
+from tests.conftest import ROOT
 
-EXAMPLE = Path(__file__).parents[2] / "config" / "sites" / "zhijiang" / "site.yaml"
+EXAMPLE = ROOT / "config" / "sites" / "zhijiang" / "site.yaml"
 ZONE = ZoneInfo("Asia/Shanghai")
 
 

@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 
 from contracts.codec import acks
-from gateway.ingest import Ingest, Outcome
-from gateway.keeper import Keeper
-from gateway.storage.store import APPLICATION, Store, StoreError, migrate
-from gateway.writer import Writer
+from gateway.engine.writer import Writer
+from gateway.engine.writer_thread import Keeper
+from gateway.ingest.pipeline import Ingest, Outcome
+from gateway.storage.sqlite import APPLICATION, Store, StoreError, migrate
 from tests.unit.gateway_story import T0, Clock, House, reading, small_site
 
 
@@ -198,7 +198,7 @@ def test_a_real_database_full_is_rolled_back_and_taken_again(
 def test_a_full_inbox_lets_go_of_batches_and_counts_them(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, play: Callable[..., Any]
 ) -> None:
-    monkeypatch.setattr("gateway.keeper.LARGEST_INBOX", 500)
+    monkeypatch.setattr("gateway.engine.writer_thread.LARGEST_INBOX", 500)
 
     async def perform(outcome: Outcome) -> None:
         pass

@@ -12,9 +12,9 @@ from jsonschema import Draft202012Validator
 from config.site import Fleet
 from drivers.protocols import vda5050
 from drivers.protocols.vda5050 import Errand, Header, ProtocolError, Start
-from simulators.robot import _FACTSHEET
-from simulators.robot_agenda import Agenda
-from simulators.robot_body import Body
+from simulators.robots.motion import Body
+from simulators.robots.order_state import Agenda
+from simulators.robots.robot import _FACTSHEET
 from tests.conftest import data_folder
 
 FLEET = Fleet.model_validate(

@@ -9,7 +9,7 @@ import pytest
 import gateway.storage
 from config.loader import load_site
 from config.site import Site
-from wenlan.verdict import Report, examine
+from wenlan.proofs.report import Report, examine
 
 SITE = """
 site: two-probes

@@ -1,0 +1,1 @@
+"""What every process shares: back-off and the connection to the broker."""
