@@ -1,1 +1,1 @@
-"""What a process is given to live on: clock, database, folder of small files."""
+"""What every process shares: clock, database, small files, back-off, the way to the broker."""
