@@ -5,7 +5,6 @@ from collections.abc import AsyncIterator
 
 from config.links import Device, Robot
 from contracts.instants import moment
-from drivers.capabilities import Now
 from drivers.links.vehicle_mailboxes import Arrival, VehicleBroker
 from drivers.model import DriverSpec
 from drivers.protocols import vda5050
@@ -18,18 +17,19 @@ from drivers.protocols.vda5050 import (
     State,
     Unreadable,
 )
+from runtime.clock import Clock
 
 
 class Vda5050Vehicle:
     """One robot, as its master speaks to it."""
 
-    def __init__(self, robot: Robot, link: VehicleBroker, now: Now) -> None:
+    def __init__(self, robot: Robot, link: VehicleBroker, clock: Clock) -> None:
         self.device = robot.id
         self.refused = 0
         """Messages that came under the robot's name and made no sense."""
         self._robot = robot
         self._link = link
-        self._now = now
+        self._clock = clock
         self._sent: Counter[str] = Counter()
 
     async def send(self, order: Order) -> None:
@@ -70,7 +70,7 @@ class Vda5050Vehicle:
         return message
 
     async def _publish(self, channel: str, body: Order | InstantActions) -> None:
-        stamp = moment(self._now()).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        stamp = moment(self._clock.wall()).isoformat(timespec="milliseconds").replace("+00:00", "Z")
         header = Header(
             self._sent[channel],
             stamp,
@@ -84,10 +84,10 @@ class Vda5050Vehicle:
         )
 
 
-def build(device: Device, link: VehicleBroker, now: Now) -> Vda5050Vehicle:
+def build(device: Device, link: VehicleBroker, clock: Clock) -> Vda5050Vehicle:
     """Make the driver of one robot."""
     assert isinstance(device, Robot)
-    return Vda5050Vehicle(device, link, now)
+    return Vda5050Vehicle(device, link, clock)
 
 
 SPEC = DriverSpec(
