@@ -12,7 +12,7 @@ from contracts.instants import MINUTE, SECOND
 from contracts.messages import Command
 from contracts.records import CommandOutcome, InputRefused, OutcomeStatus
 from drivers.capabilities import WriteLimits
-from drivers.errors import DriverError, LinkDownError, RefusedError
+from drivers.errors import LinkDownError, RefusedError
 from edge.commands.commandable import Targets
 from edge.commands.inbox import ANSWERED_EVERY, MOST_WAITING, Hearing, Inbox
 from edge.commands.known import AFTERWARDS, KnownCommands
