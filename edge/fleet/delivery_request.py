@@ -5,10 +5,10 @@ from contracts.messages import Command
 from contracts.records import DeliveryStep
 from drivers.errors import RefusedError
 from drivers.protocols import vda5050
-from drivers.protocols.vda5050 import NoWayError
 from edge.fleet.job_rules import PATIENCE
 from edge.fleet.job_store import Book
 from edge.fleet.jobs import Job
+from edge.fleet.routing import NoWayError, shortest
 from edge.journal.terms import Terms
 
 LONGEST_QUEUE = 100
@@ -38,7 +38,7 @@ def wanted(command: Command, fleet: Fleet, book: Book, terms: Terms) -> Job | No
     if origin == destination:
         raise RefusedError(f"{robot}: origin and destination are both {origin!r}; choose two")
     try:
-        vda5050.shortest(fleet, origin, destination)
+        shortest(fleet, origin, destination)
     except NoWayError as error:
         raise RefusedError(f"{robot}: {error}") from error
     if len(book.jobs) >= LONGEST_QUEUE:

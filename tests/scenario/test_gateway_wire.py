@@ -26,13 +26,13 @@ from contracts.topics import of_edge
 from gateway.commands.requests import Desk, DeskError, Order
 from gateway.composition import run_gateway
 from gateway.devices.snapshot import Live
+from gateway.engine.outbox import Outbox
 from gateway.engine.writer_thread import Keeper
 from gateway.ingest.after_commit import Performer
 from gateway.ingest.subscriber import Broker as Wire
-from gateway.ingest.subscriber import Outbox
 from gateway.storage.sqlite import StoreError
 from tests.broker import Broker, free_port
-from tests.unit.gateway_story import PROBE, small_site
+from tests.unit.gateway.gateway_story import PROBE, small_site
 
 TOPICS = of_edge("small", "stacks")
 CONDITIONER = Card(

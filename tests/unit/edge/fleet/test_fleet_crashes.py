@@ -8,7 +8,7 @@ import pytest
 
 from contracts.records import DeliveryStep
 from edge.fleet.jobs import FOLLOWING
-from tests.unit.fleet_world import FleetWorld, KilledError
+from tests.unit.edge.fleet.fleet_world import FleetWorld, KilledError
 
 Play = Callable[..., Any]
 LONG_ENOUGH = 200

@@ -11,7 +11,7 @@ from drivers.errors import RefusedError
 from drivers.protocols import vda5050
 from edge.fleet.dispatcher import Dispatcher
 from edge.fleet.jobs import ENDS, FOLLOWING, way
-from tests.unit.fleet_world import FLEET, ROBOT, FleetWorld
+from tests.unit.edge.fleet.fleet_world import FLEET, ROBOT, FleetWorld
 
 Play = Callable[..., Any]
 ASKED, SENT, ACCEPTED, LOADED, DELIVERED, FAILED, CANCELLED = DeliveryStep

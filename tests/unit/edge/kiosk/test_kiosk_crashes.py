@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from contracts.records import LoanAction, LoanStep
-from tests.unit.kiosk_world import CARD, ENDS, HOME, LENT, World
+from tests.unit.edge.kiosk.kiosk_world import CARD, ENDS, HOME, LENT, World
 
 Scenario = Callable[[World], None]
 

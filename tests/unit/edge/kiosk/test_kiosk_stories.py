@@ -6,7 +6,7 @@ import hmac
 import pytest
 
 from contracts.records import DeviceChanged, InputRefused, LoanChanged, LoanStep
-from tests.unit.kiosk_world import CARD, HOME, LENT, World
+from tests.unit.edge.kiosk.kiosk_world import CARD, HOME, LENT, World
 
 
 def test_a_card_and_books_are_a_loan() -> None:
