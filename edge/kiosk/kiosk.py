@@ -32,6 +32,7 @@ from edge.kiosk.pad_session import (
     look,
     postponed,
     restored,
+    unclear,
     wanted,
 )
 from edge.kiosk.patron_key import patron_hash
@@ -58,6 +59,7 @@ class PadSession(Struct, frozen=True):
 
     uids: list[str]
     had_card: bool
+    unclear: bool = False
 
 
 @dataclass(slots=True)
@@ -104,10 +106,13 @@ class SelfCheck:
         self._open = self._loans.open()
         now, kiosk = self.clock.monotonic(), self.kiosk.id
         if (session := self._sessions.values.get(kiosk)) is not None:
-            self._seen = restored(session.uids, now, had_card=session.had_card)
+            self._seen = (
+                unclear(now)
+                if session.unclear
+                else restored(session.uids, now, had_card=session.had_card)
+            )
         elif (damage := self._sessions.damaged.get(kiosk)) is not None:
-            # As if a card had lain there: nothing is taken back until the pad was empty.
-            self._seen = restored((), now, had_card=True)
+            self._seen = unclear(now)
             reason = f"what lay on the pad cannot be read ({damage}); look up the last loans"
             self._refuse(kiosk, reason, [self._session()])
 
@@ -239,7 +244,8 @@ class SelfCheck:
 
     def _session(self) -> Change:
         uids = [tag.uid for tag in self._seen.tags.values() if tag.dealt]
-        return self._sessions.put(self.kiosk.id, PadSession(uids, self._seen.had_card))
+        session = PadSession(uids, self._seen.had_card, self._seen.unclear)
+        return self._sessions.put(self.kiosk.id, session)
 
     def _refuse(self, source: str, reason: str, changes: Sequence[Change] = ()) -> None:
         refused = InputRefused(self.clock.wall(), source, reason)

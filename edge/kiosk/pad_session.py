@@ -56,6 +56,8 @@ class Pad:
     had_card: bool = False
     moved: float = 0.0
     """When something last came, or was dealt with."""
+    unclear: bool = False
+    """Nobody knows what was dealt with before a restart: nothing is until all was lifted."""
 
     @property
     def here(self) -> list[Lying]:
@@ -80,6 +82,11 @@ def restored(uids: Iterable[str], at: float, *, had_card: bool) -> Pad:
     """Give the pad as it was before a restart: these tags had been dealt with."""
     tags = {uid: Lying(uid, at, at, dealt=True) for uid in uids}
     return Pad(at, MappingProxyType(tags), had_card, at)
+
+
+def unclear(at: float) -> Pad:
+    """Give a pad of which nobody knows any more what was dealt with."""
+    return Pad(at, had_card=True, moved=at, unclear=True)
 
 
 def look(pad: Pad, tags: Sequence[Tag], at: float) -> Pad:
@@ -129,7 +136,7 @@ def _with(pad: Pad, changed: Iterable[Lying]) -> Pad:
 
 def wanted(pad: Pad) -> Dealing | None:
     """Say what to do next, one item at a time: the pad is looked at again before the next."""
-    if any(tag.unread for tag in pad.tags.values()):
+    if pad.unclear or any(tag.unread for tag in pad.tags.values()):
         return None
     cards = [tag for tag in pad.here if tag.content is not None and tag.content.is_card]
     if pad.had_card:

@@ -173,7 +173,6 @@ class _Group:
         return self.is_durable.is_set()
 
 
-
 class MemoryJournal:
     """One process's journal over a disk: what it has not written is lost when it is killed."""
 
@@ -198,7 +197,7 @@ class MemoryJournal:
                 self._tables[change.kind].take(change)
         group = _Group(self, list(records), list(remember))
         self._pending.append(group)
-        asyncio.get_running_loop().call_soon(self._write)
+        asyncio.get_running_loop().call_soon(self.flush)
         return group
 
     def kill(self) -> None:
@@ -217,10 +216,11 @@ class MemoryJournal:
         if not self._pending or self._dead:
             return
         self.disk.burn()
-        self._write()
+        self.flush()
         self.disk.burn()
 
-    def _write(self) -> None:
+    def flush(self) -> None:
+        """Do what an idle journal does at once."""
         if self._dead:
             return
         if self.disk.sick:
