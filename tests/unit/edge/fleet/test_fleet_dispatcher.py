@@ -457,7 +457,7 @@ def test_run_listens_and_acts_until_cancelled(play: Play) -> None:
                 ended.set()
             await asyncio.sleep(0)
 
-        world.time.sleep = sleep  # type: ignore[method-assign]
+        world.time.sleep = sleep  # type: ignore[method-assign, assignment]
         world.restart()
         delivery = await world.deliver()
         task = asyncio.create_task(world.dispatcher.run(), name="fleet")

@@ -3,6 +3,7 @@
 import hashlib
 import hmac
 from collections.abc import Sequence
+from functools import partial
 
 import pytest
 
@@ -381,7 +382,8 @@ def test_steps_of_the_wall_clock_change_nothing_on_the_pad() -> None:
     world = World()
     card, book = world.card(), world.book("b1")
     for second in range(1, 60):
-        world.at(second + 0.1, lambda n=second: world.time.step_wall((-1) ** n * 1800.0))
+        by = 1800.0 if second % 2 else -1800.0
+        world.at(second + 0.1, partial(world.time.step_wall, by))
     world.lay(1, card, book)
     world.run(until=40)
     assert world.library.done == {"checkout b1": 1}

@@ -32,7 +32,7 @@ class EndOfStoryError(BaseException):
 class Probe:
     """Polls according to a script, on a clock that only moves when somebody waits."""
 
-    layouts = (LAYOUT,)
+    layouts: Sequence[Layout] = (LAYOUT,)
 
     def __init__(
         self, script: Sequence[Outcome], period: float = 2.0, device: str = "probe"
@@ -177,7 +177,8 @@ def test_a_bug_in_a_driver_stops_nobody(play: Play, caplog: pytest.LogCaptureFix
 
 def test_a_restart_says_only_what_is_new(play: Play) -> None:
     probe = Probe([0.1])
-    for script in ([0.1], [0.1, DOWN], [DOWN, DOWN], [0.1]):
+    scripts: list[list[Outcome]] = [[0.1], [0.1, DOWN], [DOWN, DOWN], [0.1]]
+    for script in scripts:
         run(play, probe, script)
     assert probe.changes() == [True, False, True]
 
