@@ -90,9 +90,15 @@ def connect(
         else:
             _promise(connection, path)
     except BaseException:
-        connection.close()
+        close(connection)
         raise
     return connection
+
+
+def close(connection: Connection) -> None:
+    """Close, on a sick disk too: what was committed is in the log, and is found there."""
+    with suppress(DatabaseError):
+        connection.close()
 
 
 def _promise(connection: Connection, path: Path) -> None:

@@ -21,7 +21,7 @@ BROAD = {"Exception", "BaseException"}
 IMPURE = {"asyncio", "logging", "time", "random", "socket", "sqlite3", "apsw"}
 DATABASES = {
     "runtime/database.py": "connects, and sorts the errors",
-    "wenlan/proofs/faulty_disk.py": "stands between SQLite and the disk",
+    "wenlan/proofs/faulty_files.py": "stands between SQLite and the disk",
 }
 """Who knows by which library SQLite is reached."""
 CLOCKS = {
