@@ -2,14 +2,14 @@
 
 from contracts.codec import encode
 from contracts.records import CommandOutcome, DeliveryChanged, LoanChanged, RobotChanged
-from gateway.engines.progress import (
+from gateway.engine.ranked_steps import (
     COMMAND_RANKS,
     DELIVERY_RANKS,
     LOAN_RANKS,
     Progress,
     merge,
 )
-from gateway.storage.store import Store
+from gateway.storage.sqlite import Store
 
 
 def project_loan(store: Store, event: LoanChanged) -> None:

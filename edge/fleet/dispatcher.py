@@ -19,13 +19,13 @@ from drivers.capabilities import Now, Vehicle
 from drivers.errors import RefusedError
 from drivers.protocols import vda5050
 from drivers.protocols.vda5050 import Connection, NoWayError, State, Unreadable
-from edge.diary import Diary
-from edge.fleet.book import Book
+from edge.fleet.delivery_request import wanted
+from edge.fleet.job_rules import Do, Known, judge, left_running
+from edge.fleet.job_store import Book
 from edge.fleet.jobs import ENDS, Job
-from edge.fleet.judge import Do, Known, judge, left_running
-from edge.fleet.sight import Sight
-from edge.fleet.voice import Voice
-from edge.fleet.wishes import wanted
+from edge.fleet.order_publisher import Voice
+from edge.fleet.robot_state import Sight
+from edge.journal.port import Diary
 
 TICK = 1.0
 """Seconds."""
