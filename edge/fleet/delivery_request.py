@@ -5,9 +5,9 @@ from contracts.instants import Instant
 from contracts.messages import Command
 from drivers.errors import RefusedError
 from drivers.protocols import vda5050
-from drivers.protocols.vda5050 import NoWayError
 from edge.fleet.job_store import Book
 from edge.fleet.jobs import Job
+from edge.fleet.routing import NoWayError, shortest
 
 LONGEST_QUEUE = 100
 LONGEST_ITEM = 200
@@ -36,7 +36,7 @@ def wanted(command: Command, robot: str, fleet: Fleet, book: Book, at: Instant) 
     if origin == destination:
         raise RefusedError(f"{robot}: origin and destination are both {origin!r}; choose two")
     try:
-        vda5050.shortest(fleet, origin, destination)
+        shortest(fleet, origin, destination)
     except NoWayError as error:
         raise RefusedError(f"{robot}: {error}") from error
     if len(book.jobs) >= LONGEST_QUEUE:

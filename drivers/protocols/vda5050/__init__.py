@@ -36,7 +36,6 @@ from drivers.protocols.vda5050.messages import (
 )
 from drivers.protocols.vda5050.orders import (
     Errand,
-    NoWayError,
     Start,
     cancel_id,
     decision_point,
@@ -46,7 +45,6 @@ from drivers.protocols.vda5050.orders import (
     handling,
     instant_action,
     released_to,
-    shortest,
     starting_point,
 )
 from drivers.protocols.vda5050.state import (
@@ -76,7 +74,6 @@ __all__ = [
     "Header",
     "InstantActions",
     "Mode",
-    "NoWayError",
     "Node",
     "NodePosition",
     "NodeState",
@@ -107,7 +104,6 @@ __all__ = [
     "progress",
     "rejection",
     "released_to",
-    "shortest",
     "starting_point",
     "states",
     "topic",

@@ -29,7 +29,10 @@ FLEET = Fleet.model_validate(
 )
 HEADER = Header(0, "2026-01-01T00:00:00.000Z", "2.1.0", "Example", "WL-001")
 ORDER = vda5050.delivery_order(
-    FLEET, Errand("order-1", "善本 1", "lift", "desk"), Start("dock", 1.25)
+    FLEET,
+    Errand("order-1", "善本 1", "lift", "desk"),
+    Start("dock", 1.25),
+    ("dock", "lift", "desk"),
 )
 MINIMAL: dict[str, Any] = {
     "headerId": 1,

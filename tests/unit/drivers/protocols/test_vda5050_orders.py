@@ -1,55 +1,14 @@
-"""Orders over any graph: the shortest way, numbered as the standard asks, updates that stitch."""
-
-from itertools import pairwise, permutations
-from math import inf, isclose
+"""Orders over any graph: numbered as the standard asks, with updates that stitch."""
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from config.site import Fleet, Station
+from config.site import Fleet
 from drivers.protocols import vda5050
-from drivers.protocols.vda5050 import Errand, NoWayError, Order, Position, Start, State
-from drivers.protocols.vda5050.orders import distance
-
-PLACES = ("a", "b", "c", "d", "e")
-
-
-@st.composite
-def fleets(draw: st.DrawFn) -> Fleet:
-    spots = st.integers(0, 30)
-    stations = tuple(Station(id=one, x=draw(spots), y=draw(spots)) for one in PLACES)
-    pairs = [(one, other) for one in PLACES for other in PLACES if one < other]
-    return Fleet(stations=stations, ways=tuple(draw(st.sets(st.sampled_from(pairs), max_size=8))))
-
-
-def length(fleet: Fleet, way: tuple[str, ...]) -> float:
-    """Give the length of a way, infinite when it does not exist."""
-    places = {one.id: one for one in fleet.stations}
-    ways = {*fleet.ways, *((other, one) for one, other in fleet.ways)}
-    return sum(
-        distance(places[one], places[other]) if (one, other) in ways else inf
-        for one, other in pairwise(way)
-    )
-
-
-def shortest_by_trying(fleet: Fleet, start: str, goal: str) -> float:
-    between = [one for one in PLACES if one not in (start, goal)]
-    return min(
-        length(fleet, (start, *middle, goal))
-        for count in range(len(between) + 1)
-        for middle in permutations(between, count)
-    )
-
-
-@given(fleets())
-def test_no_way_is_shorter_than_the_shortest(fleet: Fleet) -> None:
-    best = shortest_by_trying(fleet, "a", "e")
-    if best == inf:
-        with pytest.raises(NoWayError, match="from 'a' to 'e'; add one"):
-            vda5050.shortest(fleet, "a", "e")
-    else:
-        assert isclose(length(fleet, vda5050.shortest(fleet, "a", "e")), best)
+from drivers.protocols.vda5050 import Errand, Order, Position, Start, State
+from edge.fleet.routing import NoWayError, delivery_way
+from tests.unit.edge.fleet.station_graphs import PLACES, fleets
 
 
 def check_form(order: Order) -> None:
@@ -75,11 +34,11 @@ def test_an_order_picks_at_the_origin_and_drops_at_the_destination(
 ) -> None:
     start, origin, destination = places[:3]
     try:
-        order = vda5050.delivery_order(
-            fleet, Errand("o", "book", origin, destination), Start(start, 0.0)
-        )
+        way = delivery_way(fleet, start, origin, destination)
     except NoWayError:
         return
+    errand = Errand("o", "book", origin, destination)
+    order = vda5050.delivery_order(fleet, errand, Start(start, 0.0), way)
     check_form(order)
     assert order.nodes[0].node_id == start
     todo = [(one.node_id, action.action_type) for one in order.nodes for action in one.actions]
@@ -93,9 +52,10 @@ def test_an_update_begins_at_the_last_released_node_and_moves_the_base_on(
     fleet: Fleet, first: int, second: int
 ) -> None:
     try:
-        whole = vda5050.delivery_order(fleet, Errand("o", "book", "b", "c"), Start("a", 0.0))
+        way = delivery_way(fleet, "a", "b", "c")
     except NoWayError:
         return
+    whole = vda5050.delivery_order(fleet, Errand("o", "book", "b", "c"), Start("a", 0.0), way)
     last = len(whole.nodes) - 1
     low, high = sorted((min(first, last), min(second, last)))
     base = vda5050.released_to(whole, 2 * low)
@@ -156,6 +116,6 @@ def test_a_robot_sets_out_from_where_it_stands(
 
 
 def test_the_first_node_takes_in_a_robot_that_stands_beside_it() -> None:
-    order = vda5050.delivery_order(LINE, Errand("o", "book", "a", "b"), Start("a", 3.2))
+    order = vda5050.delivery_order(LINE, Errand("o", "book", "a", "b"), Start("a", 3.2), "ab")
     assert order.nodes[0].node_position is not None
     assert order.nodes[0].node_position.allowed_deviation_xy == 3.7

@@ -28,7 +28,7 @@ FLEET = Fleet.model_validate(
         "ways": [["a", "b"], ["b", "c"]],
     }
 )
-ORDER = vda5050.delivery_order(FLEET, Errand("o-1", "book", "b", "c"), Start("a", 0.0))
+ORDER = vda5050.delivery_order(FLEET, Errand("o-1", "book", "b", "c"), Start("a", 0.0), "abc")
 PICK = vda5050.handling(ORDER, "pick").action_id
 DROP = vda5050.handling(ORDER, "drop").action_id
 ALL_NODES = tuple(NodeState(one.node_id, one.sequence_id) for one in ORDER.nodes)
