@@ -11,17 +11,21 @@ from pathlib import Path
 import config
 from config.loader import ConfigError, load_site
 from config.site import Site
+from runtime.host import Host, system_host
 
 ENVIRONMENT = "environment.json"
 """In the data folder of an example library: the ports and names its processes were given."""
 EXAMPLE = Path(config.__file__).parent / "sites" / "zhijiang" / "site.yaml"
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one subcommand and give the exit status: 2 for a refused site file or argument."""
+def main(arguments: Sequence[str] | None = None, host: Host | None = None) -> int:
+    """Run one subcommand and give the exit status: 2 for a refused site file or argument.
+
+    Gateway and edge run on `host`; without one, on this machine as it is.
+    """
     options = _parser().parse_args(arguments)
     try:
-        return int(options.run(options) or 0)
+        return int(options.run(options, host or system_host()) or 0)
     except ConfigError as error:
         for problem in error.problems:
             print(problem, file=sys.stderr)
@@ -122,7 +126,7 @@ def _site(options: argparse.Namespace) -> Site:
 # ruff: noqa: PLC0415
 
 
-def _demo(options: argparse.Namespace) -> int:
+def _demo(options: argparse.Namespace, _: Host) -> int:
     from wenlan.commands.demo import Plan, run_demo
     from wenlan.process import run
 
@@ -137,31 +141,31 @@ def _demo(options: argparse.Namespace) -> int:
     return run(run_demo(plan))
 
 
-def _gateway(options: argparse.Namespace) -> int:
+def _gateway(options: argparse.Namespace, host: Host) -> int:
     from gateway.composition import run_gateway
     from gateway.storage.sqlite import StoreError
-    from wenlan.process import begin_logging, now, run
+    from wenlan.process import begin_logging, run
 
     site = _site(options)
     begin_logging("gateway")
     options.data.mkdir(parents=True, exist_ok=True)
     try:
-        return run(run_gateway(site, options.data, now, options.host, options.port))
+        return run(run_gateway(site, options.data, host, options.host, options.port))
     except (StoreError, OSError) as error:
         return _cannot(error)
 
 
-def _edge(options: argparse.Namespace) -> int:
+def _edge(options: argparse.Namespace, host: Host) -> int:
     from edge.composition import run_edge
     from edge.journal.file import JournalError
-    from wenlan.process import begin_logging, now, run
+    from wenlan.process import begin_logging, run
 
     site = _site(options)
     edge = site.edge(options.name)
     begin_logging(f"edge {edge.id}")
     options.data.mkdir(parents=True, exist_ok=True)
     try:
-        return run(run_edge(site, edge, options.data, now))
+        return run(run_edge(site, edge, options.data, host))
     except JournalError as error:
         return _cannot(error)
 
@@ -172,7 +176,7 @@ def _cannot(error: Exception) -> int:
     return 1
 
 
-def _simulate(options: argparse.Namespace) -> int:
+def _simulate(options: argparse.Namespace, _: Host) -> int:
     from wenlan.commands.simulate import simulate
     from wenlan.process import begin_logging, run
 
@@ -182,7 +186,7 @@ def _simulate(options: argparse.Namespace) -> int:
     return run(simulate(site, options))
 
 
-def _check(options: argparse.Namespace) -> int:
+def _check(options: argparse.Namespace, _: Host) -> int:
     from wenlan.commands.check import check
 
     status, text = check(options.site, os.environ)
@@ -190,7 +194,7 @@ def _check(options: argparse.Namespace) -> int:
     return status
 
 
-def _import(options: argparse.Namespace) -> int:
+def _import(options: argparse.Namespace, _: Host) -> int:
     from wenlan.commands.import_export import take
     from wenlan.process import begin_logging, run
 
@@ -200,14 +204,14 @@ def _import(options: argparse.Namespace) -> int:
     return run(take(site, options))
 
 
-def _chaos(options: argparse.Namespace) -> int:
+def _chaos(options: argparse.Namespace, _: Host) -> int:
     from wenlan.commands.chaos import run_chaos
     from wenlan.process import run
 
     return run(run_chaos(options.site, options.data, options.rounds, options.seed))
 
 
-def _bench(options: argparse.Namespace) -> int:
+def _bench(options: argparse.Namespace, _: Host) -> int:
     from wenlan.commands.bench import bench
 
     return bench(options.name)

@@ -1,7 +1,6 @@
 """Alarms, loans, deliveries, robots, devices, edges, gaps and counts, as rows for readers."""
 
 import json
-import sqlite3
 from typing import Any, NamedTuple
 
 import msgspec
@@ -10,6 +9,7 @@ from contracts.codec import cards
 from contracts.instants import Instant
 from contracts.messages import Card, Command, Presence
 from contracts.records import RobotChanged
+from runtime.database import Connection, one, rows
 
 _robots = msgspec.json.Decoder(RobotChanged)
 _presences = msgspec.json.Decoder(Presence)
@@ -164,15 +164,15 @@ class Order(NamedTuple):
     ended: Instant | None
 
 
-def points(store: sqlite3.Connection) -> list[Point]:
+def points(store: Connection) -> list[Point]:
     """Give every point there ever was."""
-    rows = store.execute(
+    found = store.execute(
         "SELECT path, device, quantity, unit, space, period FROM point ORDER BY path"
     )
-    return [Point(*row) for row in rows]
+    return [Point(*row) for row in found]
 
 
-def alarms(store: sqlite3.Connection, wanted: Wanted) -> list[Alarm]:
+def alarms(store: Connection, wanted: Wanted) -> list[Alarm]:
     """Give alarms with their actions: open ones first, then the newest."""
     where, values = ["id < ?"], [wanted.before]
     if wanted.state == "open":
@@ -182,16 +182,16 @@ def alarms(store: sqlite3.Connection, wanted: Wanted) -> list[Alarm]:
         if given[column] and (column != "state" or wanted.state not in ("open", "all")):
             where.append(f"{column} = ?")
             values.append(given[column])
-    rows = store.execute(
+    found = store.execute(
         "SELECT id, kind, source, space, priority, state, raised, noticed, cleared, code, params"  # noqa: S608 - columns named above
         f" FROM alarm WHERE {' AND '.join(where)}"
         " ORDER BY state = 'normal', state = 'acknowledged', raised DESC, id DESC LIMIT ?",
         (*values, wanted.limit),
     ).fetchall()
-    return [_alarm(store, row) for row in rows]
+    return [_alarm(store, row) for row in found]
 
 
-def alarm(store: sqlite3.Connection, identity: int) -> Alarm | None:
+def alarm(store: Connection, identity: int) -> Alarm | None:
     """Give one alarm with its actions."""
     row = store.execute(
         "SELECT id, kind, source, space, priority, state, raised, noticed, cleared, code, params"
@@ -201,7 +201,7 @@ def alarm(store: sqlite3.Connection, identity: int) -> Alarm | None:
     return None if row is None else _alarm(store, row)
 
 
-def _alarm(store: sqlite3.Connection, row: tuple[Any, ...]) -> Alarm:
+def _alarm(store: Connection, row: tuple[Any, ...]) -> Alarm:
     actions = store.execute(
         "SELECT at, action, who, comment FROM alarm_action WHERE alarm = ? ORDER BY at, rowid",
         (row[0],),
@@ -210,111 +210,108 @@ def _alarm(store: sqlite3.Connection, row: tuple[Any, ...]) -> Alarm:
     return Alarm._make((*row[:10], json.loads(row[10]), history))
 
 
-def loans(
-    store: sqlite3.Connection, since: Instant, until: Instant, limit: int = 500
-) -> list[Loan]:
+def loans(store: Connection, since: Instant, until: Instant, limit: int = 500) -> list[Loan]:
     """Give the loans and returns that changed in [since, until), the newest first."""
-    rows = store.execute(
+    found = store.execute(
         "SELECT id, kiosk, action, step, item, title, due, reason, begun, changed FROM loan"
         " WHERE changed >= ? AND changed < ? ORDER BY changed DESC LIMIT ?",
         (since, until, limit),
     )
-    return [Loan(*row) for row in rows]
+    return [Loan(*row) for row in found]
 
 
-def staff_tasks(store: sqlite3.Connection, limit: int = 100) -> list[Loan]:
+def staff_tasks(store: Connection, limit: int = 100) -> list[Loan]:
     """Give the loans that somebody must look at, of whatever day."""
-    rows = store.execute(
+    found = store.execute(
         "SELECT id, kiosk, action, step, item, title, due, reason, begun, changed FROM loan"
         " WHERE step = 'staff' ORDER BY changed DESC LIMIT ?",
         (limit,),
     )
-    return [Loan(*row) for row in rows]
+    return [Loan(*row) for row in found]
 
 
 def loan_counts(
-    store: sqlite3.Connection, since: Instant, until: Instant
+    store: Connection, since: Instant, until: Instant
 ) -> dict[tuple[str, str, str], int]:
     """Count loans by kiosk, action and step."""
-    rows = store.execute(
+    found = store.execute(
         "SELECT kiosk, action, step, count(*) FROM loan WHERE changed >= ? AND changed < ?"
         " GROUP BY 1, 2, 3",
         (since, until),
     )
-    return {(kiosk, action, step): count for kiosk, action, step, count in rows}
+    return {(kiosk, action, step): count for kiosk, action, step, count in found}
 
 
-def deliveries(store: sqlite3.Connection, limit: int = 50) -> list[Delivery]:
+def deliveries(store: Connection, limit: int = 50) -> list[Delivery]:
     """Give the newest deliveries with their steps; those under way first."""
-    rows = store.execute(
+    found = rows(
+        store,
         "SELECT id, robot, step, item, origin, destination, node, reason, begun, changed"
         " FROM delivery"
         " ORDER BY step IN ('delivered', 'failed', 'cancelled'), changed DESC LIMIT ?",
         (limit,),
-    ).fetchall()
-    return [Delivery._make((*row, _steps(store, row[0], row[8], row[9]))) for row in rows]
+    )
+    return [Delivery._make((*row, _steps(store, row[0], row[8], row[9]))) for row in found]
 
 
-def _steps(
-    store: sqlite3.Connection, delivery: str, begun: Instant, changed: Instant
-) -> tuple[Step, ...]:
-    rows = store.execute(
+def _steps(store: Connection, delivery: str, begun: Instant, changed: Instant) -> tuple[Step, ...]:
+    found = store.execute(
         "SELECT at, body FROM event WHERE kind = 'delivery' AND at >= ? AND at <= ?"
         " AND subject = ? ORDER BY at, stream, seq",
         (begun, changed, delivery),
     )
-    told = [(at, json.loads(body)) for at, body in rows]
+    told = [(at, json.loads(body)) for at, body in found]
     return tuple(
         Step(at, body["step"], body.get("node", ""), body.get("reason", "")) for at, body in told
     )
 
 
-def robots(store: sqlite3.Connection) -> list[RobotChanged]:
+def robots(store: Connection) -> list[RobotChanged]:
     """Give what each robot last said of itself."""
     return [_robots.decode(body) for (body,) in store.execute("SELECT body FROM robot ORDER BY id")]
 
 
-def devices(store: sqlite3.Connection) -> list[Device]:
+def devices(store: Connection) -> list[Device]:
     """Give every device there ever was."""
-    rows = store.execute(
+    found = store.execute(
         "SELECT id, edge, card, available, changed, cause FROM device ORDER BY edge, id"
     )
     return [
         Device(name, edge, cards.decode(card), bool(available), changed, cause)
-        for name, edge, card, available, changed, cause in rows
+        for name, edge, card, available, changed, cause in found
     ]
 
 
-def edges(store: sqlite3.Connection) -> list[Edge]:
+def edges(store: Connection) -> list[Edge]:
     """Give every edge there ever was."""
-    rows = store.execute("SELECT id, online, changed, presence FROM edge ORDER BY id")
+    found = store.execute("SELECT id, online, changed, presence FROM edge ORDER BY id")
     return [
-        Edge(name, bool(on), changed, _presences.decode(body)) for name, on, changed, body in rows
+        Edge(name, bool(on), changed, _presences.decode(body)) for name, on, changed, body in found
     ]
 
 
-def journals(store: sqlite3.Connection) -> list[Journal]:
+def journals(store: Connection) -> list[Journal]:
     """Give every stream with what of it is in the store."""
-    rows = store.execute(
+    found = store.execute(
         "SELECT name, edge, begun, coalesce(sum(last - first + 1), 0), coalesce(max(last), 0)"
         " FROM stream LEFT JOIN committed ON stream = id GROUP BY id ORDER BY edge, begun"
     )
-    return [Journal._make((*row, row[4] - row[3])) for row in rows]
+    return [Journal._make((*row, row[4] - row[3])) for row in found]
 
 
-def gaps(store: sqlite3.Connection, limit: int = 500) -> list[Gap]:
+def gaps(store: Connection, limit: int = 500) -> list[Gap]:
     """Give the holes in what was received, the newest first."""
-    rows = store.execute(
+    found = store.execute(
         "SELECT name, edge, first, last, noticed, since, until, cause FROM gap"
         " JOIN stream ON id = stream ORDER BY noticed DESC, first LIMIT ?",
         (limit,),
     )
-    return [Gap(*row) for row in rows]
+    return [Gap(*row) for row in found]
 
 
-def tallies(store: sqlite3.Connection) -> dict[str, int]:
+def tallies(store: Connection) -> dict[str, int]:
     """Give the counts of what was refused, doubled or late."""
-    return dict(store.execute("SELECT name, count FROM tally ORDER BY name").fetchall())
+    return dict(rows(store, "SELECT name, count FROM tally ORDER BY name"))
 
 
 class Totals(NamedTuple):
@@ -327,23 +324,25 @@ class Totals(NamedTuple):
     open_gaps: int
 
 
-def totals(store: sqlite3.Connection) -> Totals:
+def totals(store: Connection) -> Totals:
     """Count what is in the store, without touching each reading."""
-    row = store.execute(
-        "SELECT (SELECT coalesce(sum(last - first + 1), 0) FROM committed),"
-        " (SELECT count(*) FROM event), (SELECT count(*) FROM unreadable),"
-        " (SELECT count(*) FROM gap WHERE cause = '')"
-    ).fetchone()
-    return Totals(*row)
+    return Totals._make(
+        one(
+            store,
+            "SELECT (SELECT coalesce(sum(last - first + 1), 0) FROM committed),"
+            " (SELECT count(*) FROM event), (SELECT count(*) FROM unreadable),"
+            " (SELECT count(*) FROM gap WHERE cause = '')",
+        )
+    )
 
 
 def commands(
-    store: sqlite3.Connection, device: str = "", identity: str = "", limit: int = 20
+    store: Connection, device: str = "", identity: str = "", limit: int = 20
 ) -> list[Order]:
     """Give the newest commands: all, of one device, or one by its id."""
-    rows = store.execute(
+    found = store.execute(
         "SELECT id, device, action, body, who, issued, status, reason, value, ended FROM command"
         " WHERE (? = '' OR device = ?) AND (? = '' OR id = ?) ORDER BY issued DESC LIMIT ?",
         (device, device, identity, identity, limit),
     )
-    return [Order._make((*row[:3], _commands.decode(row[3]), *row[4:])) for row in rows]
+    return [Order._make((*row[:3], _commands.decode(row[3]), *row[4:])) for row in found]

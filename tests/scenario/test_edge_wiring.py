@@ -2,10 +2,10 @@
 
 import asyncio
 import logging
-import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from contracts.topics import of_edge
 from edge.composition import run_edge
 from edge.journal.file import JournalError
 from edge.journal.opening import open_file
+from runtime.database import connect
 from tests.scenario.acker import Gateway, Nats, clock, ended, free_port, site_at, until
 
 Play = Callable[..., Any]
@@ -152,9 +153,8 @@ def test_a_broker_that_hangs_is_left_and_found_again(
         await ended(running)
         await ended(listening)
         await nats.kill()
-        with sqlite3.connect(tmp_path / "data" / "journal-stacks.sqlite3") as db:
+        with closing(connect(tmp_path / "data" / "journal-stacks.sqlite3")) as db:
             assert db.execute("PRAGMA integrity_check").fetchone() == ("ok",)
-        db.close()
 
     play(story(), within=90)
 
