@@ -12,9 +12,10 @@ from config.broker import broker_address
 from config.site import Site
 from gateway.commands.requests import Desk
 from gateway.devices.snapshot import Live
+from gateway.engine.outbox import Outbox
 from gateway.engine.writer_thread import Keeper
 from gateway.ingest.after_commit import Performer
-from gateway.ingest.subscriber import Broker, Outbox
+from gateway.ingest.subscriber import Broker
 from gateway.web.header_deadline import ImpatientProtocol
 from runtime.host import Host
 

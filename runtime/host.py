@@ -6,6 +6,7 @@ whose clock runs wrong or whose disk fails.
 
 import asyncio
 import secrets
+import time
 from collections.abc import Awaitable, Callable
 from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass
@@ -36,6 +37,8 @@ class Host:
     threads: Callable[[str, int], Executor]
     """Makes an executor of so many threads with this name; whoever gets it ends it."""
     open_connection: OpenConnection
+    block: Callable[[float], None]
+    """Lets a thread of an executor rest; never the loop."""
 
     def new_id(self) -> str:
         """Give an id that nobody else ever gives."""
@@ -52,6 +55,7 @@ def system_host() -> Host:
         SystemFolder,
         _threads,
         asyncio.open_connection,
+        time.sleep,
     )
 
 

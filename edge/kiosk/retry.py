@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from contracts.instants import SECOND, Instant
 from drivers.capabilities import Now
 from edge.journal.port import Diary
-from edge.polling.poller import Health
+from edge.polling.availability import Health
 from runtime.backoff import growing
 
 FIRST_PAUSE = 1.0

@@ -7,22 +7,19 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
 from contracts.instants import Instant
-from contracts.records import DeviceChanged
 from drivers.capabilities import Pollable
 from drivers.errors import DriverError, RefusedError
 from edge.journal.port import Diary
+from edge.polling.availability import Health
 from runtime.backoff import growing
 
 log = logging.getLogger(__name__)
-
 FIRST_PAUSE = 0.5
 LONGEST_PAUSE = 5.0
 """Seconds: a device that comes back is polled again within this time …"""
 LONG_GONE = 300.0
 """… unless it has been away for so long (seconds) that its bus has better things to do."""
 LONGEST_PAUSE_LONG_GONE = 30.0
-KEY = "device/"
-"""What is remembered under it: whether the device was last said to be there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,40 +29,6 @@ class Pace:
     clock: Callable[[], float] = field(default_factory=lambda: asyncio.get_running_loop().time)
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
     dice: Callable[[], float] = random.random
-
-
-class Health:
-    """Whether a device is there, as journalled: said once each time it changes."""
-
-    def __init__(self, device: str, diary: Diary, now: Callable[[], Instant]) -> None:
-        self._device = device
-        self._diary = diary
-        self._now = now
-        said = diary.recall(KEY + device).get(KEY + device)
-        self._there = None if said is None else said == b"1"
-        self._said_here = False
-
-    async def there(self) -> None:
-        """Take note that it answered."""
-        if self._there is not True:
-            log.info("%s is %s", self._device, "back" if self._there is False else "there")
-            await self._say(available=True, cause="")
-
-    async def gone(self, cause: str) -> None:
-        """Take note that it did not."""
-        if self._there is not False:
-            log.warning("%s is unavailable: %s", self._device, cause)
-            await self._say(available=False, cause=cause)
-        elif not self._said_here:
-            log.warning("%s is still unavailable: %s", self._device, cause)
-            self._said_here = True
-
-    async def _say(self, *, available: bool, cause: str) -> None:
-        self._there, self._said_here = available, True
-        await self._diary.append(
-            [DeviceChanged(self._device, self._now(), available, cause)],
-            {KEY + self._device: b"1" if available else b"0"},
-        )
 
 
 async def keep_polling(

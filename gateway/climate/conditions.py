@@ -7,8 +7,8 @@ from typing import NamedTuple
 from config.site import Limit, Space
 from contracts.instants import Instant
 from contracts.quantities import NATURES, Quality, Quantity
+from gateway.devices.readers import Device, Point
 from gateway.devices.snapshot import Freshness, Picture, PointNow
-from gateway.storage.ledgers import Device, Point
 
 CLIMATE = ("air_temperature", "relative_humidity", "co2")
 """What is shown for a space, in this order."""

@@ -11,7 +11,7 @@ from contracts.instants import Instant
 from gateway.alarms.table import RETROSPECTIVE, AlarmBook
 from gateway.climate import limits
 from gateway.devices import freshness
-from gateway.devices.registry import Track
+from gateway.devices.point import Track
 from gateway.engine.facts import AlarmKey, RaiseAlarm
 from gateway.storage.sqlite import Store
 

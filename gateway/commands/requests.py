@@ -10,9 +10,9 @@ from contracts.instants import SECOND, Instant
 from contracts.messages import Card, Command
 from contracts.topics import of_edge
 from gateway.alarms.table import AlarmError
+from gateway.engine.outbox import Outbox
 from gateway.engine.writer_thread import Keeper
 from gateway.ingest.pipeline import Ingest
-from gateway.ingest.subscriber import Outbox
 from gateway.storage.sqlite import StoreError
 from runtime.database import DatabaseError
 

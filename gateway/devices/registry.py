@@ -10,91 +10,22 @@ from typing import Literal
 from config.links import Device, LibrarySystem, Robot, TagReaderDevice
 from config.site import Limit, Site
 from contracts.codec import ContractError, cards, encode
-from contracts.instants import SECOND, Instant, span
-from contracts.messages import Card, CardPoint
-from contracts.quantities import Quality
-from gateway.climate import limits
+from contracts.instants import SECOND, Instant
+from contracts.messages import Card
 from gateway.devices import freshness
-from gateway.devices.snapshot import Freshness, PointNow
+from gateway.devices.point import Track, Turnstile, meaning_of, rule_of
 from gateway.footfall import crossings
 from gateway.storage.sqlite import Store
 
 POINT = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,47}/[a-z][a-z0-9_]{0,47}")
 UNHEARD = "unheard"
 """Why a device that never said anything is not available."""
-QUALITIES = (Quality.GOOD, Quality.IMPLAUSIBLE, Quality.UNAVAILABLE)
-CODES: dict[str, int] = {quality.value: code for code, quality in enumerate(QUALITIES)}
 MOST_POINTS = 20_000
 MOST_DEVICES = 2_000
 """What one gateway takes up; each point costs about 1 kB of memory, whoever made it up."""
 HOLE_POLLS = 10
 """Periods without a reading of a counter from which what passed is marked as an outage's."""
 SHORTEST_HOLE = 60 * SECOND
-
-
-class Track:
-    """One point, and all that the next reading of it needs: the only thing the hot path touches."""
-
-    __slots__ = (
-        "at", "climate", "code", "device", "good", "high", "id", "lateness", "limit", "live",
-        "low", "newest", "past", "path", "period", "quantity", "received", "rules", "shown",
-        "space", "turnstiles", "unit", "value",
-    )  # fmt: skip
-
-    def __init__(self, identity: int, path: str, device: str) -> None:
-        self.id = identity
-        self.path = path
-        self.device = device
-        self.quantity = self.unit = self.space = ""
-        self.period = 0
-        self.rules = freshness.rules_of(0)
-        self.lateness = self.rules.lateness
-        self.limit: limits.Rule | None = None
-        self.climate = limits.CALM
-        self.past: limits.Excursion | None = None
-        """The excursion last found in hindsight."""
-        self.turnstiles: tuple[Turnstile, ...] = ()
-        self.newest: Instant = 0
-        """The newest time of any reading, good or not."""
-        self.good: Instant = 0
-        """The time of the last good value …"""
-        self.value: float | None = None
-        self.code = CODES[Quality.UNAVAILABLE]
-        """… and the quality of the newest reading."""
-        self.received: Instant = 0
-        self.live = False
-        self.low = limits.INFINITE
-        self.high = -limits.INFINITE
-        """Values from low to high change nothing but the newest value."""
-        self.shown: PointNow | None = None
-
-    def settle(self) -> None:
-        """Work out again which values change nothing."""
-        if not self.live or self.turnstiles:
-            self.low, self.high = limits.INFINITE, -limits.INFINITE
-        elif self.limit is None:
-            self.low, self.high = -limits.INFINITE, limits.INFINITE
-        else:
-            self.low, self.high = limits.calm_band(self.climate, self.limit)
-
-    def now(self) -> PointNow:
-        """Give the point as pages see it."""
-        fresh = Freshness.LIVE if self.live else Freshness.UNKNOWN
-        quality = QUALITIES[self.code]
-        return PointNow(self.path, fresh, self.value, quality, self.good, self.received)
-
-
-class Turnstile:
-    """One direction of one gate, counted by a point."""
-
-    __slots__ = ("direction", "gate", "last", "rules")
-
-    def __init__(self, gate: str, direction: str, rules: crossings.Rules) -> None:
-        self.gate = gate
-        self.direction = direction
-        self.rules = rules
-        self.last: crossings.Count | None = None
-        """The newest count that is booked."""
 
 
 class Known:
@@ -183,7 +114,7 @@ class Registry:
         offered = {point.name: point for point in known.card.points} if known else {}
         point = offered.get(name)
         space = known.card.space if known else ""
-        quantity, unit, period = _meaning(point) if point else ("", "", 0)
+        quantity, unit, period = meaning_of(point) if point else ("", "", 0)
         if not point and known and known.tracks:
             period = max(track.period for track in known.tracks)
         row = self._store.one("new_point", path, device, quantity, unit, space, period)
@@ -209,7 +140,7 @@ class Registry:
         for point in card.points:
             path = f"{card.device}/{point.name}"
             track = self.tracks.get(path) or self.meet(path)
-            quantity, unit, period = _meaning(point)
+            quantity, unit, period = meaning_of(point)
             told = (quantity, unit, card.space, period)
             if told != (track.quantity, track.unit, track.space, track.period):
                 self._store.run("describe_point", *told, track.id)
@@ -248,7 +179,7 @@ class Registry:
         known = self.devices.get(track.device)
         judged = known is not None and known.card.family == "climate"
         limit = self._limits.get((space, quantity)) if judged else None
-        track.limit = None if limit is None else _rule(track.path, space, limit)
+        track.limit = None if limit is None else rule_of(track.path, space, limit)
         hole = max(HOLE_POLLS * period, SHORTEST_HOLE) if period else 0
         last = {(one.gate, one.direction): one.last for one in track.turnstiles}
         track.turnstiles = tuple(
@@ -258,19 +189,6 @@ class Registry:
         for one in track.turnstiles:
             one.last = last.get((one.gate, one.direction))
         track.settle()
-
-
-def _meaning(point: CardPoint) -> tuple[str, str, int]:
-    return point.quantity.value, point.unit, round(point.period * SECOND)
-
-
-def _rule(path: str, space: str, limit: Limit) -> limits.Rule:
-    low = -limits.INFINITE if limit.low is None else limit.low
-    high = limits.INFINITE if limit.high is None else limit.high
-    delay, priority = span(limit.delay), limit.priority.value
-    return limits.Rule(
-        path, space, limit.quantity.value, low, high, limit.deadband, delay, priority
-    )
 
 
 def _expected(edge: str, device: Device) -> Card:

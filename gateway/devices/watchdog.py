@@ -7,7 +7,8 @@ from contracts.instants import MINUTE, SECOND, Instant
 from contracts.messages import Presence
 from gateway.alarms.table import AlarmBook
 from gateway.devices import freshness, silence
-from gateway.devices.registry import UNHEARD, Known, Registry, Track
+from gateway.devices.point import Track
+from gateway.devices.registry import UNHEARD, Known, Registry
 from gateway.engine.facts import AlarmKey, ClearAlarm, RaiseAlarm, Tick
 from gateway.storage.sqlite import Store
 

@@ -7,7 +7,12 @@ come in, the same row results.
 from typing import NamedTuple
 
 from contracts.instants import Instant
-from contracts.records import DeliveryStep, LoanStep, OutcomeStatus
+from contracts.records import (
+    DeliveryStep,
+    LoanStep,
+    OutcomeStatus,
+)
+from gateway.storage.sqlite import Store
 
 LOAN_RANKS: dict[str, int] = {
     LoanStep.INTENT: 0,
@@ -16,6 +21,7 @@ LOAN_RANKS: dict[str, int] = {
     LoanStep.STAFF: 2,
     LoanStep.CLOSED: 2,
 }
+
 DELIVERY_RANKS: dict[str, int] = {
     DeliveryStep.ASKED: 0,
     DeliveryStep.SENT: 1,
@@ -25,6 +31,7 @@ DELIVERY_RANKS: dict[str, int] = {
     DeliveryStep.CANCELLED: 4,
     DeliveryStep.DELIVERED: 4,
 }
+
 COMMAND_RANKS: dict[str, int] = {
     "sent": 0,
     "unknown": 1,
@@ -61,3 +68,12 @@ def merge(stored: Progress | None, news: Progress, ranks: dict[str, int]) -> Pro
     )
     details = tuple(a or b for a, b in zip(strong.details, weak.details, strict=True))
     return Progress(strong.step, min(strong.begun, weak.begun), strong.changed, details)
+
+
+def keep_step(store: Store, table: str, key: str, news: Progress, ranks: dict[str, int]) -> None:
+    """Bring the row `key` of `table` up to date; both its statements are named after the table."""
+    row = store.one(table, key)
+    stored = None if row is None else Progress(row[0], row[1], row[2], tuple(row[3:]))
+    now = merge(stored, news, ranks)
+    if now != stored:
+        store.run(f"keep_{table}", key, now.step, now.begun, now.changed, *now.details)

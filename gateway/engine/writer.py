@@ -3,31 +3,20 @@
 Whenever a transaction fails the memory is dropped, and built again from the disk before the next.
 """
 
-import logging
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Generic, NamedTuple, TypeVar
 
 from config.site import Site
-from contracts.codec import ContractError, Unreadable, encode, encode_batch
 from contracts.instants import Instant
 from gateway.devices.snapshot import EMPTY
+from gateway.ingest import quarantine
 from gateway.ingest.pipeline import Ingest, Outcome
-from gateway.ingest.validation import Arrived, read_batch
+from gateway.ingest.validation import Arrived
 from gateway.storage.sqlite import Store, StoreError
-from runtime.database import UNACCEPTABLE, Connect, DatabaseError
+from runtime.database import Connect, DatabaseError
 
-log = logging.getLogger(__name__)
 T = TypeVar("T")
-
-POISON = (
-    ArithmeticError,
-    LookupError,
-    TypeError,
-    ValueError,
-    *UNACCEPTABLE,
-)
-"""What a record may cause that nobody foresaw; trouble with the disk is not among them."""
 
 
 class Written(NamedTuple, Generic[T]):
@@ -100,43 +89,4 @@ class Writer:
 
     def take(self, messages: Sequence[Arrived]) -> Written[None]:
         """Take what arrived; when something in it is poison, only that is set aside."""
-        try:
-            return Written(None, self.ingest().take(messages, self._now()))
-        except POISON:
-            log.exception("%d messages cannot be taken together: one by one", len(messages))
-            self.forget()
-        return Written(None, _joined([self._take_alone(message) for message in messages]))
-
-    def _take_alone(self, message: Arrived) -> Outcome:
-        try:
-            return self.ingest().take([message], self._now())
-        except POISON as error:
-            self.forget()
-            if message.address.channel != "journal":
-                log.warning("a message on %s is left out: %s", "/".join(message.address), error)
-                return Outcome()
-        try:
-            batch = read_batch(message)
-        except ContractError:
-            return Outcome()
-        outcomes = []
-        for seq, record in enumerate(batch.records, start=batch.first):
-            raw = record.raw if isinstance(record, Unreadable) else encode(record)
-            alone = message._replace(payload=encode_batch(batch.stream, seq, [raw]))
-            try:
-                outcomes.append(self.ingest().take([alone], self._now()))
-            except POISON as error:
-                self.forget()
-                reason = f"{type(error).__name__}: {error}"
-                log.warning("record %d of stream %s is set aside: %s", seq, batch.stream, reason)
-                outcomes.append(self.ingest().set_aside(alone, raw, reason, self._now()))
-        return _joined(outcomes)
-
-
-def _joined(outcomes: Sequence[Outcome]) -> Outcome:
-    pictures = [one.picture for one in outcomes if one.picture is not None]
-    return Outcome(
-        tuple(ack for one in outcomes for ack in one.acks),
-        pictures[-1] if pictures else None,
-        tuple(alarm for one in outcomes for alarm in one.raised),
-    )
+        return Written(None, quarantine.take(self, messages, self._now))

@@ -2,7 +2,7 @@
 
 from contracts.instants import Instant
 from gateway.devices import freshness
-from gateway.devices.registry import Track, Turnstile
+from gateway.devices.point import Track, Turnstile
 from gateway.footfall import crossings
 from gateway.storage.sqlite import Store
 

@@ -4,8 +4,8 @@ import logging
 
 from contracts.topics import of_edge
 from gateway.devices.snapshot import Live
+from gateway.engine.outbox import Outbox
 from gateway.ingest.pipeline import Outcome
-from gateway.ingest.subscriber import Outbox
 
 log = logging.getLogger(__name__)
 

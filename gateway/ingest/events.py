@@ -13,14 +13,11 @@ from contracts.records import (
     LoanChanged,
     RobotChanged,
 )
+from gateway.circulation.loans import project_loan
+from gateway.commands.outcomes import project_outcome
+from gateway.deliveries.deliveries import project_delivery, project_robot
 from gateway.devices.registry import Registry
 from gateway.ingest.sequence_ledger import Stream
-from gateway.projections import (
-    project_delivery,
-    project_loan,
-    project_outcome,
-    project_robot,
-)
 from gateway.storage.sqlite import Store
 
 

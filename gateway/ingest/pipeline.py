@@ -20,7 +20,8 @@ from gateway.alarms.table import AlarmBook
 from gateway.climate import limits, retrospective
 from gateway.climate.retrospective import Late
 from gateway.devices.freshness import AHEAD, Arrival, Freshness, Value, arrival, step
-from gateway.devices.registry import CODES, Registry, Track
+from gateway.devices.point import CODES, Track
+from gateway.devices.registry import Registry
 from gateway.devices.snapshot import EMPTY, Picture
 from gateway.devices.snapshot_builder import Painter
 from gateway.devices.watchdog import EdgeSeen, Vigil

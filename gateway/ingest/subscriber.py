@@ -15,11 +15,11 @@ import aiomqtt
 from config.broker import BrokerAddress
 from contracts.instants import Instant
 from contracts.topics import of_edge, parse
+from gateway.engine.outbox import Outbox
 from gateway.ingest.validation import Arrived
 from runtime.mqtt.connection import heed_cancellation
 
 log = logging.getLogger(__name__)
-
 KEEP_ALIVE = 10
 """Seconds; a broker that says nothing is given up within two of them."""
 FAREWELL = 1.0
@@ -32,37 +32,6 @@ FAILURE = 0x80
 
 class RefusedSubscriptionError(Exception):
     """The broker is there but does not let this gateway listen; says to what."""
-
-
-class Outbox:
-    """What is to be sent, at QoS 1.
-
-    A newer message with the same key takes the older one's place: an ack tells of everything that
-    is committed.
-    """
-
-    def __init__(self) -> None:
-        self._waiting: dict[str, tuple[str, bytes]] = {}
-        self._filled = asyncio.Event()
-
-    def put(self, key: str, topic: str, payload: bytes) -> None:
-        """Take a message; never waits."""
-        self._waiting[key] = topic, payload
-        self._filled.set()
-
-    async def next(self) -> tuple[str, str, bytes]:
-        """Wait for the oldest message, and take it out."""
-        await self._filled.wait()
-        key = next(iter(self._waiting))
-        topic, payload = self._waiting.pop(key)
-        if not self._waiting:
-            self._filled.clear()
-        return key, topic, payload
-
-    def put_back(self, key: str, topic: str, payload: bytes) -> None:
-        """Give back what could not be sent, unless something newer came."""
-        if key not in self._waiting:
-            self.put(key, topic, payload)
 
 
 class Broker:

@@ -11,7 +11,6 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
-from gateway.storage.queries import SQL
 from runtime.database import Connect, Connection, DatabaseError, close, one, transaction
 
 APPLICATION = 0x57656E4C
@@ -20,6 +19,23 @@ STATEMENTS = 256
 """Statements that are kept prepared."""
 WAL_PAGES = 4000
 """Pages of 4 KiB in the write-ahead log after which the writer moves them to their places."""
+
+QUERY_MARK = "-- name: "
+
+
+def named(path: Path) -> dict[str, str]:
+    """Read statements, each below a line `-- name: …`."""
+    found: dict[str, list[str]] = {}
+    lines: list[str] = []
+    for line in path.read_text(encoding="utf-8").splitlines():
+        if line.startswith(QUERY_MARK):
+            lines = found[line.removeprefix(QUERY_MARK).strip()] = []
+        else:
+            lines.append(line)
+    return {name: "\n".join(text).strip() for name, text in found.items()}
+
+
+SQL = named(Path(__file__).with_name("queries.sql"))
 
 MIGRATIONS: Sequence[str] = (Path(__file__).with_name("schema.sql").read_text(encoding="utf-8"),)
 """`MIGRATIONS[n]` turns schema n into schema n + 1."""

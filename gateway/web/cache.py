@@ -5,9 +5,9 @@ from datetime import date
 from config.library_days import Calendar
 from config.site import Gate
 from gateway.climate.conditions import Roster, Tile, tile
+from gateway.devices import readers as device_readers
 from gateway.devices.snapshot import Picture
 from gateway.footfall.visit_days import GateDay, gate_day
-from gateway.storage import ledgers
 from gateway.web.problems import Counts
 from gateway.web.services import Parts
 
@@ -35,8 +35,8 @@ class Board:
         now = self.parts.now()
         if not self._read <= now < self._read + KEPT:
             archive = self.parts.archive
-            points = await archive.ask(ledgers.points)
-            devices = await archive.ask(ledgers.devices)
+            points = await archive.ask(device_readers.points)
+            devices = await archive.ask(device_readers.devices)
             roster = Roster(
                 {point.path: point for point in points}, {device.id: device for device in devices}
             )

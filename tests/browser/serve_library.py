@@ -42,10 +42,10 @@ from drivers.registry import build, card, open_link
 from gateway.commands.requests import Desk, Order
 from gateway.composition import serve
 from gateway.devices.snapshot import Live
+from gateway.engine.outbox import Outbox
 from gateway.engine.writer_thread import Keeper
 from gateway.ingest.after_commit import Performer
 from gateway.ingest.pipeline import Ingest
-from gateway.ingest.subscriber import Outbox
 from gateway.ingest.validation import Arrived
 from gateway.storage.read_pool import READERS, Archive
 from gateway.storage.sqlite import Store
@@ -71,7 +71,7 @@ def now() -> Instant:
 def cards(site: Site) -> Iterator[Card]:
     for edge in site.edges:
         for link in edge.links:
-            wire = open_link(link)
+            wire = open_link(link, system_host())
             for device in link.devices:
                 told = card(build(device, wire, now), device, edge.id)
                 points = tuple(

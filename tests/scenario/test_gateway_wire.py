@@ -25,12 +25,12 @@ from contracts.topics import of_edge
 from gateway.commands.requests import Desk, DeskError, Order
 from gateway.composition import run_gateway
 from gateway.devices.snapshot import Live
+from gateway.engine.outbox import Outbox
 from gateway.engine.writer_thread import Keeper
 from gateway.ingest.after_commit import Performer
 from gateway.ingest.subscriber import Broker as Wire
-from gateway.ingest.subscriber import Outbox
 from gateway.storage.sqlite import StoreError
-from runtime.database import connect
+from runtime.database import connect, rows
 from runtime.host import system_host
 from tests.broker import Broker, free_port
 from tests.unit.gateway.gateway_story import PROBE, small_site
@@ -203,9 +203,9 @@ def test_a_command_goes_out_once_and_its_outcome_comes_back(
                         await desk.command(wrong, "li")
                     assert refused.value.code == code
         with closing(connect(tmp_path / "s")) as store:
-            rows = store.execute("SELECT status, value, who, body FROM command").fetchall()
-        assert [row[:3] for row in rows] == [("done", 19.0, "li")]
-        assert json.loads(str(rows[0][3]))["lease"] == 60.0
+            told = rows(store, "SELECT status, value, who, body FROM command")
+        assert [row[:3] for row in told] == [("done", 19.0, "li")]
+        assert json.loads(told[0][3])["lease"] == 60.0
 
     play(story())
 

@@ -4,8 +4,8 @@ import asyncio
 from contextlib import closing
 
 from runtime.database import connect
-from simulators.control import send
 from wenlan.example.library import House
+from wenlan.example.orders import send
 from wenlan.example.processes import Supervisor, until
 from wenlan.proofs.sequence_audit import journals, stored_up_to
 

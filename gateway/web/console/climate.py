@@ -10,9 +10,10 @@ from config.site import Space
 from contracts.instants import HOUR, MINUTE, SECOND, Instant
 from gateway.climate import series
 from gateway.climate.conditions import CLIMATE, Gauge, Roster, condition_of, unheard
+from gateway.commands import readers as command_readers
+from gateway.devices import readers as device_readers
 from gateway.devices.snapshot import Freshness, Picture
-from gateway.storage import ledgers
-from gateway.web.api import views
+from gateway.web.api.system import device_body
 from gateway.web.cache import Board
 from gateway.web.console import svg
 from gateway.web.console.alarms import alarm_name
@@ -159,7 +160,7 @@ async def space_context(board: Board, one: Space, request: Request) -> dict[str,
     devices = [row for row in roster.devices.values() if row.card.space == one.id]
     devices.sort(key=lambda row: row.card.family != "climate")
     orders = {
-        row.id: await parts.archive.ask(ledgers.commands, row.id, "", 5)
+        row.id: await parts.archive.ask(command_readers.commands, row.id, "", 5)
         for row in devices
         if any(point.writable for point in row.card.points)
     }
@@ -198,7 +199,7 @@ def _chart(
 
 
 def _device(
-    row: ledgers.Device, roster: Roster, picture: Picture, limits: dict[str, Any]
+    row: device_readers.Device, roster: Roster, picture: Picture, limits: dict[str, Any]
 ) -> dict[str, Any]:
     points = []
     for offered in row.card.points:
@@ -209,4 +210,4 @@ def _device(
         limit = limits.get(offered.quantity.value) if judged else None
         condition = condition_of(now.value or 0.0, limit) if live else "unknown"
         points.append({"card": offered, "now": now, "live": live, "condition": condition})
-    return {"row": row, "view": views.device(row, picture), "points": points}
+    return {"row": row, "view": device_body(row, picture), "points": points}

@@ -3,10 +3,11 @@
 from typing import Any
 
 from contracts.instants import SECOND
-from gateway.storage import ledgers
-from gateway.web.api import views
-from gateway.web.api.building import gate_days
-from gateway.web.api.router import robots_now
+from gateway.alarms import readers as alarm_readers
+from gateway.circulation import readers as loan_readers
+from gateway.web.api.deliveries import robots_now, robots_of
+from gateway.web.api.visits import gate_days
+from gateway.web.api.window import calendar_of
 from gateway.web.cache import Board
 
 KEPT = 5 * SECOND
@@ -32,10 +33,10 @@ class Today:
 
     async def _read(self, now: int) -> dict[str, Any]:
         parts = self._board.parts
-        calendar = views.calendar_of(parts.site)
+        calendar = calendar_of(parts.site)
         day = calendar.day_of(now)
         gates = await gate_days(self._board, parts.site.gates, [day], KEPT)
-        counts = await parts.archive.ask(ledgers.loan_counts, calendar.begin(day), now + 1)
+        counts = await parts.archive.ask(loan_readers.loan_counts, calendar.begin(day), now + 1)
         known = [row.entries.total for row in gates if row.entries.total is not None]
         shares = [row.entries.coverage for row in gates if row.entries.coverage is not None]
 
@@ -43,13 +44,15 @@ class Today:
             return sum(n for (_, *what), n in counts.items() if tuple(what) == wanted)
 
         return {
-            "alarms": await parts.archive.ask(ledgers.alarms, ledgers.Wanted(limit=SHOWN)),
+            "alarms": await parts.archive.ask(
+                alarm_readers.alarms, alarm_readers.Wanted(limit=SHOWN)
+            ),
             "visits": sum(known) if known else None,
             "counted": min(shares, default=None),
             "unknown_gates": len(gates) - len(known),
             "loans": loans(LOAN),
             "returns": loans(RETURN),
-            "tasks": len(await parts.archive.ask(ledgers.staff_tasks)),
+            "tasks": len(await parts.archive.ask(loan_readers.staff_tasks)),
             "robots": await robots_now(self._board),
-            "named": {device.id: device.name for device in views.robots_of(parts.site)},
+            "named": {device.id: device.name for device in robots_of(parts.site)},
         }

@@ -4,8 +4,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from contracts.instants import Instant
+from gateway.alarms.readers import Alarm
 from gateway.climate.conditions import Condition
-from gateway.storage.ledgers import Alarm
 
 Say = Callable[[str], str]
 

@@ -9,9 +9,9 @@ import pytest
 
 from contracts.codec import LARGEST_MESSAGE
 from contracts.topics import Address
+from gateway.alarms.readers import Alarm
 from gateway.devices import registry
 from gateway.ingest.validation import Arrived
-from gateway.storage.ledgers import Alarm
 from gateway.web.console.locale import Speech
 from gateway.web.console.translations import Catalogue
 from gateway.web.console.wording import sentence

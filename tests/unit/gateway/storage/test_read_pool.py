@@ -15,7 +15,7 @@ from config.library_days import Calendar
 from contracts.instants import HOUR, MINUTE, SECOND, Instant
 from gateway.climate import series
 from gateway.footfall import visit_days
-from gateway.storage import ledgers
+from gateway.ingest import readers as ingest_readers
 from gateway.storage.read_pool import Archive, ArchiveError
 from runtime.database import Connection, connect
 from tests.conftest import ROOT
@@ -68,21 +68,21 @@ def test_a_reader_cannot_write(archive: Archive, play: Callable[..., Any]) -> No
 
     with pytest.raises(ArchiveError, match=r"store\.sqlite3"):
         play(archive.ask(write))
-    assert play(archive.ask(ledgers.tallies)) == {"late": 3}
+    assert play(archive.ask(ingest_readers.tallies)) == {"late": 3}
 
 
 def test_a_question_sees_one_picture_though_somebody_writes(
     file: Path, archive: Archive, play: Callable[..., Any]
 ) -> None:
     def twice(store: Connection) -> tuple[dict[str, int], dict[str, int]]:
-        before = ledgers.tallies(store)
+        before = ingest_readers.tallies(store)
         writer = connect(file)
         writer.execute("UPDATE tally SET count = 9")
         writer.close()
-        return before, ledgers.tallies(store)
+        return before, ingest_readers.tallies(store)
 
     assert play(archive.ask(twice)) == ({"late": 3}, {"late": 3})
-    assert play(archive.ask(ledgers.tallies)) == {"late": 9}
+    assert play(archive.ask(ingest_readers.tallies)) == {"late": 9}
 
 
 def test_a_store_that_is_not_there_is_one_clear_error(
@@ -90,7 +90,7 @@ def test_a_store_that_is_not_there_is_one_clear_error(
 ) -> None:
     archive = Archive(tmp_path / "none.sqlite3", connect, ThreadPoolExecutor(1))
     with pytest.raises(ArchiveError, match=r"none\.sqlite3 cannot be read"):
-        play(archive.ask(ledgers.tallies))
+        play(archive.ask(ingest_readers.tallies))
     archive.close()
 
 
@@ -101,7 +101,7 @@ def test_a_caller_who_gives_up_frees_the_reader(archive: Archive, play: Callable
         with pytest.raises(TimeoutError):
             async with asyncio.timeout(0.05):
                 await archive.ask(lambda store: store.execute(endless).fetchall())
-        return await archive.ask(ledgers.tallies)
+        return await archive.ask(ingest_readers.tallies)
 
     assert play(story(), within=10) == {"late": 3}
 

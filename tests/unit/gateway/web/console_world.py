@@ -29,10 +29,10 @@ from contracts.records import (
 from contracts.topics import Address
 from gateway.commands.requests import Desk
 from gateway.devices.snapshot import Live
+from gateway.engine.outbox import Outbox
 from gateway.engine.writer import Writer
 from gateway.engine.writer_thread import Keeper
 from gateway.ingest.after_commit import Performer
-from gateway.ingest.subscriber import Outbox
 from gateway.ingest.validation import Arrived
 from gateway.storage.read_pool import READERS, Archive
 from gateway.web.app import build_app
