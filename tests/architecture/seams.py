@@ -1,7 +1,7 @@
 """Finds code that helps itself to a clock, to chance, to threads, to files or to the network."""
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from tests.architecture.sources import Source
 
@@ -15,7 +15,6 @@ MODULES = {
     "subprocess",
     "threading",
     "time",
-    "uuid",
 }
 """Modules that nobody below a composition has a use for."""
 NAMES = {
@@ -40,6 +39,7 @@ NAMES = {
     "runtime.host": {"system_host"},
     "socket": {"create_connection", "create_server", "socket", "socketpair"},
     "ssl": {"SSLContext", "create_default_context"},
+    "uuid": {"getnode", "uuid1", "uuid4"},
 }
 """Names of modules, and of `datetime`'s classes, that open, wait, draw or tell the time."""
 LOOP = {
@@ -54,7 +54,7 @@ LOOP = {
 
 def helps_itself(one: Source) -> Iterator[str]:
     """Name each place where something is taken that should be handed in."""
-    modules = set(_modules(one))
+    modules = dict(_modules(one))
     for node in ast.walk(one.tree):
         if isinstance(node, ast.Import):
             taken = [alias.name for alias in node.names if alias.name in MODULES]
@@ -69,13 +69,15 @@ def helps_itself(one: Source) -> Iterator[str]:
         yield from (f"{one.path}:{node.lineno} {what}" for what in taken)
 
 
-def _modules(one: Source) -> Iterator[str]:
+def _modules(one: Source) -> Iterator[tuple[str, str]]:
     """Give the names that stand for modules, or for the classes that tell the date."""
     for node in ast.walk(one.tree):
         if isinstance(node, ast.Import):
-            yield from (alias.asname or alias.name.split(".")[0] for alias in node.names)
+            for alias in node.names:
+                first = alias.name.split(".")[0]
+                yield (alias.asname, alias.name) if alias.asname else (first, first)
         elif isinstance(node, ast.ImportFrom) and node.module == "datetime":
-            yield from (alias.asname or alias.name for alias in node.names)
+            yield from ((alias.asname or alias.name, alias.name) for alias in node.names)
 
 
 def _from(node: ast.ImportFrom) -> list[str]:
@@ -85,15 +87,17 @@ def _from(node: ast.ImportFrom) -> list[str]:
     return [f"{node.module}.{alias.name}" for alias in node.names if alias.name in names]
 
 
-def _attribute(node: ast.Attribute, modules: set[str]) -> list[str]:
+def _attribute(node: ast.Attribute, modules: Mapping[str, str]) -> list[str]:
     owner = node.value
     if _is_loop(owner) and node.attr in LOOP:
         return [f"loop.{node.attr}"]
-    path = ast.unparse(owner)
-    known = path.split(".")[0] in modules
+    first, *rest = ast.unparse(owner).split(".")
+    if first not in modules:
+        return []
+    path = ".".join((modules[first], *rest))
     # `datetime.datetime.now` and `datetime.now` alike.
     names = NAMES.get(path, set()) | NAMES.get(path.split(".")[-1], set())
-    return [f"{path}.{node.attr}"] if known and node.attr in names else []
+    return [f"{path}.{node.attr}"] if node.attr in names else []
 
 
 def _is_loop(owner: ast.expr) -> bool:
