@@ -1,4 +1,4 @@
-"""Who may import, catch, ask the clock or sleep where."""
+"""Who may import, catch, or sleep where."""
 
 import ast
 import subprocess
@@ -22,18 +22,9 @@ BROAD = {"Exception", "BaseException"}
 IMPURE = {"asyncio", "logging", "time", "random", "socket", "sqlite3", "apsw"}
 DATABASES = {
     "runtime/database.py": "connects, and sorts the errors",
-    "wenlan/proofs/faulty_disk.py": "stands between SQLite and the disk",
+    "wenlan/proofs/faulty_files.py": "stands between SQLite and the disk",
 }
 """Who knows by which library SQLite is reached."""
-CLOCKS = {
-    "datetime": {"now", "utcnow", "today"},
-    "date": {"today"},
-    "time": {"time", "time_ns"},
-}
-STOPWATCHES = {"monotonic", "monotonic_ns", "perf_counter", "perf_counter_ns"}
-"""Of module `time`; a link's blocking read may hold one to its deadline."""
-ENTRIES = ("wenlan/", "benchmarks/", "runtime/clock.py")
-"""Process entries, and what they hand in: these alone may ask the clock."""
 
 
 def broad_catches(one: Source) -> list[int]:
@@ -51,21 +42,6 @@ def _is_broad(kind: ast.expr | None) -> bool:
     if isinstance(kind, ast.Tuple):
         return any(_is_broad(part) for part in kind.elts)
     return kind is None or (isinstance(kind, ast.Name) and kind.id in BROAD)
-
-
-def clock_readings(one: Source) -> Iterator[str]:
-    """Find every mention of a clock, called or handed on."""
-    watches = set() if one.path.startswith("drivers/links/") else STOPWATCHES
-    clocks = {**CLOCKS, "time": CLOCKS["time"] | watches}
-    for node in ast.walk(one.tree):
-        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name | ast.Attribute):
-            owner = node.value.id if isinstance(node.value, ast.Name) else node.value.attr
-            if node.attr in clocks.get(owner, ()):
-                yield f"{one.path}:{node.lineno} {owner}.{node.attr}"
-        elif isinstance(node, ast.ImportFrom) and node.module == "time":
-            for name in node.names:
-                if name.name in clocks["time"]:
-                    yield f"{one.path}:{node.lineno} from time import {name.name}"
 
 
 def imports(one: Source) -> Iterator[str]:
@@ -160,16 +136,6 @@ def test_only_named_places_catch_everything_and_each_once() -> None:
     assert {path: count for path, count in found.items() if count > (path in BROAD_CATCHES)} == {}
 
 
-def test_only_process_entries_ask_the_clock() -> None:
-    found = [
-        line
-        for one in python(*PRODUCT)
-        if not one.path.startswith(ENTRIES)
-        for line in clock_readings(one)
-    ]
-    assert found == []
-
-
 def test_every_task_has_a_name() -> None:
     assert [line for one in python(*PRODUCT) for line in nameless_tasks(one)] == []
 
@@ -223,19 +189,6 @@ def test_a_broad_catch_is_found(text: str) -> None:
 def test_a_catch_that_raises_again_is_not_broad() -> None:
     text = "try:\n    x()\nexcept BaseException:\n    undo()\n    raise\n"
     assert not broad_catches(source("x.py", text))
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "import datetime\ndatetime.datetime.now()\n",
-        "from datetime import datetime\nx = datetime.utcnow\n",
-        "import time\ndef f(now=time.time): ...\n",
-        "from time import monotonic\n",
-    ],
-)
-def test_a_clock_is_found(text: str) -> None:
-    assert list(clock_readings(source("x.py", text)))
 
 
 def test_a_sleep_is_found() -> None:
