@@ -14,7 +14,7 @@ CUSTOM = "custom"
 
 
 class Device(Model):
-    """What every device has. `model` names a file of the catalogue."""
+    """What every device has. `model` names a model of the catalogue."""
 
     id: Id
     model: str

@@ -28,7 +28,7 @@ from edge import leases
 from edge.diary import Diary
 from edge.leases import Lease
 from edge.orders import Commandable
-from edge.pauses import growing
+from runtime.backoff import growing
 
 log = logging.getLogger(__name__)
 

@@ -6,7 +6,6 @@ import logging
 from collections.abc import Awaitable, Callable, Sequence
 from typing import NamedTuple
 
-from config.mqtt import heed_cancellation
 from contracts.codec import ContractError, encode
 from contracts.instants import Instant
 from contracts.messages import Card, Presence
@@ -14,6 +13,7 @@ from contracts.topics import EdgeTopics
 from edge.commands import Commands
 from edge.journal import Journal
 from edge.uplink import Publish, Uplink
+from runtime.mqtt.connection import heed_cancellation
 
 log = logging.getLogger(__name__)
 
@@ -41,7 +41,7 @@ def will_of(edge: str) -> bytes:
 
 
 class Conversation:
-    """The edge's side of everything but the batches; told by `edge.broker` what happens."""
+    """The edge's side of everything but the batches; told by `runtime.mqtt.client` what happens."""
 
     def __init__(
         self,

@@ -11,7 +11,7 @@ from contracts.records import DeviceChanged
 from drivers.capabilities import Pollable
 from drivers.errors import DriverError, RefusedError
 from edge.diary import Diary
-from edge.pauses import growing
+from runtime.backoff import growing
 
 log = logging.getLogger(__name__)
 

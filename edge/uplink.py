@@ -6,12 +6,12 @@ import logging
 from collections.abc import Awaitable, Callable
 from typing import Protocol
 
-from config.mqtt import heed_cancellation
 from contracts.codec import ContractError, acks, encode_batch
 from contracts.ranges import Ranges
 from edge.hearing import LONGEST_SILENCE, Hearing
 from edge.journal import Journal
 from edge.outbox import MOST_BYTES, MOST_RECORDS, Outbox, Pick
+from runtime.mqtt.connection import heed_cancellation
 
 log = logging.getLogger(__name__)
 

@@ -19,7 +19,6 @@ from contracts.records import EdgeStarted
 from contracts.topics import of_edge
 from drivers import registry
 from drivers.capabilities import Circulation, Now, Pollable, TagReader, Vehicle, Writable
-from edge.broker import Broker, Client, identity
 from edge.commands import Commands, Targets
 from edge.conversation import Conversation, Who, will_of
 from edge.fleet.dispatcher import Dispatcher
@@ -29,6 +28,7 @@ from edge.keep_polling import keep_polling
 from edge.kiosk.key import patron_key
 from edge.kiosk.selfcheck import SelfCheck
 from edge.uplink import Uplink
+from runtime.mqtt.client import Broker, Client, identity
 
 log = logging.getLogger(__name__)
 

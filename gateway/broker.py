@@ -13,10 +13,10 @@ from collections.abc import Awaitable, Callable
 import aiomqtt
 
 from config.broker import BrokerAddress
-from config.mqtt import heed_cancellation
 from contracts.instants import Instant
 from contracts.topics import of_edge, parse
 from gateway.envelope import Arrived
+from runtime.mqtt.connection import heed_cancellation
 
 log = logging.getLogger(__name__)
 

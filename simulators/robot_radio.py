@@ -12,8 +12,8 @@ from typing import Any, NamedTuple
 import aiomqtt
 
 from config.broker import broker_address
-from config.mqtt import connection, heeding
 from contracts.instants import SECOND, Instant, moment
+from runtime.mqtt.connection import connection, heeding
 
 log = logging.getLogger(__name__)
 

@@ -14,9 +14,9 @@ from config.site import Gate, Site
 from contracts.instants import SECOND
 from contracts.quantities import Quantity
 from drivers import registry
-from drivers.protocols.modbus_plan import Block, plan
-from drivers.protocols.modbus_schedule import Schedule
-from drivers.protocols.modbus_values import encode
+from drivers.protocols.modbus.plan import Block, plan
+from drivers.protocols.modbus.schedule import Schedule
+from drivers.protocols.modbus.values import encode
 
 REFUSED = 2
 REQUEST_BYTES = 12

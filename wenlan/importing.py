@@ -5,9 +5,9 @@ import re
 import sys
 
 from config.site import Site
-from edge.imports import import_csv
+from dataloggers.header import UnusableFileError
 from edge.journalfile import JournalError
-from edge.logger_header import UnusableFileError
+from wenlan.import_session import import_csv
 from wenlan.process import now
 
 

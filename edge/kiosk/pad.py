@@ -13,7 +13,7 @@ from typing import NamedTuple
 from contracts.instants import SECOND, Instant
 from contracts.records import LoanAction
 from drivers.capabilities import Tag
-from drivers.protocols.iso28560_content import TagContent
+from drivers.protocols.rfid.tag_content import TagContent
 
 ABSENCE = SECOND
 """A tag missed for less has not been lifted: fields have holes."""

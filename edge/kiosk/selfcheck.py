@@ -15,8 +15,8 @@ from contracts.instants import Instant
 from contracts.records import InputRefused, LoanAction
 from drivers.capabilities import Circulation, Now, Patron, Tag, TagReader
 from drivers.errors import BadReplyError, DriverError, LinkDownError, RefusedError
-from drivers.protocols.iso15693 import TagError
-from drivers.protocols.iso28560 import decode
+from drivers.protocols.rfid.iso15693 import TagError
+from drivers.protocols.rfid.iso28560 import decode
 from edge.diary import Diary
 from edge.kiosk.desk import Desk
 from edge.kiosk.key import patron_hash

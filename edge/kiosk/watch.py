@@ -7,7 +7,7 @@ from contracts.instants import SECOND, Instant
 from drivers.capabilities import Now
 from edge.diary import Diary
 from edge.keep_polling import Health
-from edge.pauses import growing
+from runtime.backoff import growing
 
 FIRST_PAUSE = 1.0
 

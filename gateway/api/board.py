@@ -2,6 +2,7 @@
 
 from datetime import date
 
+from config.library_days import Calendar
 from config.site import Gate
 from gateway.api.now import Roster, Tile, tile
 from gateway.api.problems import Counts
@@ -9,7 +10,6 @@ from gateway.live import Picture
 from gateway.parts import Parts
 from gateway.storage import ledgers
 from gateway.storage.footfall import GateDay, gate_day
-from gateway.storage.library_days import Calendar
 
 KEPT = 2_000_000
 """Microseconds for which the roster is taken to be what it was."""

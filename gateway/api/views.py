@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime
 
+from config.library_days import Calendar
 from config.links import Robot
 from config.site import Gate, Site, Space
 from contracts.instants import SECOND, Instant, moment, span
@@ -13,7 +14,6 @@ from gateway.api.now import Tile, unheard
 from gateway.live import Freshness, Picture
 from gateway.storage import ledgers
 from gateway.storage.footfall import Direction, GateDay
-from gateway.storage.library_days import Calendar
 
 UNHEARD = "unheard"
 """Why a device that never said anything is not available."""

@@ -9,8 +9,8 @@ import sqlite3
 from datetime import date
 from typing import NamedTuple
 
+from config.library_days import Calendar
 from contracts.instants import HOUR, MINUTE, Instant
-from gateway.storage.library_days import Calendar
 
 BRIEF = 10 * MINUTE
 """Longest roll-over interval that is still booked to the hour it ends in."""

@@ -9,7 +9,17 @@ from typing import NamedTuple
 
 from tests.conftest import ROOT
 
-PRODUCT = ("config", "contracts", "drivers", "edge", "gateway", "simulators", "wenlan")
+PRODUCT = (
+    "config",
+    "contracts",
+    "dataloggers",
+    "drivers",
+    "edge",
+    "gateway",
+    "runtime",
+    "simulators",
+    "wenlan",
+)
 PURE = ("contracts/", "gateway/engines/", "drivers/protocols/")
 SKIPPED = {".venv", "node_modules", "__pycache__", ".git", ".run", "dist", "build"}
 

@@ -18,7 +18,12 @@ BROAD_CATCHES = {
 }
 """Where one broad catch may stand, and why. Those that always raise again may stand anywhere."""
 BROAD = {"Exception", "BaseException"}
-IMPURE = {"asyncio", "logging", "time", "random", "socket", "sqlite3"}
+IMPURE = {"asyncio", "logging", "time", "random", "socket", "sqlite3", "apsw"}
+DATABASES = {
+    "runtime/database.py": "connects, and sorts the errors",
+    "wenlan/proofs/faulty_disk.py": "stands between SQLite and the disk",
+}
+"""Who knows by which library SQLite is reached."""
 CLOCKS = {
     "datetime": {"now", "utcnow", "today"},
     "date": {"today"},
@@ -26,8 +31,8 @@ CLOCKS = {
 }
 STOPWATCHES = {"monotonic", "monotonic_ns", "perf_counter", "perf_counter_ns"}
 """Of module `time`; a link's blocking read may hold one to its deadline."""
-ENTRIES = ("wenlan/", "benchmarks/")
-"""Process entries, which alone may ask the clock."""
+ENTRIES = ("wenlan/", "benchmarks/", "runtime/clock.py")
+"""Process entries, and what they hand in: these alone may ask the clock."""
 
 
 def broad_catches(one: Source) -> list[int]:
@@ -139,6 +144,12 @@ def test_pure_packages_import_nothing_impure() -> None:
         if name in IMPURE
     ]
     assert found == []
+
+
+def test_only_the_way_to_the_database_knows_its_library() -> None:
+    everything = python(*PRODUCT, "tests", "benchmarks")
+    found = [one.path for one in everything if "apsw" in imports(one)]
+    assert [path for path in found if path not in DATABASES] == []
 
 
 def test_unit_tests_never_wait_for_real_time() -> None:

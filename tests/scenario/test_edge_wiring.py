@@ -132,8 +132,8 @@ def test_a_broker_that_hangs_is_left_and_found_again(
     caplog: pytest.LogCaptureFixture,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    caplog.set_level(logging.INFO, "edge.broker")
-    monkeypatch.setattr("edge.broker.KEEP_ALIVE", 2)
+    caplog.set_level(logging.INFO, "runtime.mqtt.client")
+    monkeypatch.setattr("runtime.mqtt.client.KEEP_ALIVE", 2)
 
     async def story() -> None:
         nats = Nats(tmp_path / "nats")
@@ -205,7 +205,7 @@ def test_two_edges_under_one_name_are_noticed(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     # This broker holds clients that kick each other back for 10 s each time.
-    monkeypatch.setattr("edge.broker.UNWANTED", 1)
+    monkeypatch.setattr("runtime.mqtt.client.UNWANTED", 1)
 
     async def story() -> None:
         nats = Nats(tmp_path / "nats")

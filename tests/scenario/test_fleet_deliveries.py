@@ -15,9 +15,9 @@ from config.site import Fleet
 from contracts.instants import SECOND
 from contracts.messages import Command
 from contracts.records import DeliveryChanged, DeliveryStep, InputRefused, Record, RobotChanged
-from drivers.catalogue.vda5050 import SPEC
+from drivers.devices.vda5050_vehicle import SPEC
 from drivers.errors import DriverError
-from drivers.links.vehicle_broker import VehicleBroker
+from drivers.links.vehicle_mailboxes import VehicleBroker
 from edge.fleet.dispatcher import Dispatcher
 from edge.fleet.wishes import delivery_of
 from edge.journal import Journal

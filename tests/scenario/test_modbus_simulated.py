@@ -14,8 +14,8 @@ from config.links import ModbusTcp
 from contracts.instants import SECOND
 from contracts.quantities import Quality
 from drivers import registry
+from drivers.devices.register_device import RegisterDevice
 from drivers.errors import BadReplyError, DriverError, LinkDownError, RefusedError
-from drivers.register_device import RegisterDevice
 from simulators.air import Air, mixing_ratio
 from simulators.devices.adam_6051 import Counters, adam_6051
 from simulators.devices.liebert_pac import Liebert

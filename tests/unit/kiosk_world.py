@@ -12,8 +12,8 @@ from contracts.instants import SECOND, Instant
 from contracts.records import LoanChanged, LoanStep, Record
 from drivers.capabilities import CirculationAnswer, Patron, Tag, Whereabouts
 from drivers.errors import BadReplyError, LinkDownError, NotSentError
-from drivers.protocols import iso28560_3
-from drivers.protocols.iso28560_content import TagContent, Usage
+from drivers.protocols.rfid import iso28560_3
+from drivers.protocols.rfid.tag_content import TagContent, Usage
 from edge.kiosk.selfcheck import SelfCheck
 
 KIOSK = Kiosk(

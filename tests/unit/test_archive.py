@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from config.library_days import Calendar
 from contracts.instants import HOUR, MINUTE, SECOND, Instant
 from gateway.storage import footfall, ledgers, series
 from gateway.storage.archive import Archive, ArchiveError
-from gateway.storage.library_days import Calendar
 
 SCHEMA = (Path(series.__file__).parent / "schema.sql").read_text(encoding="utf-8")
 SHANGHAI = Calendar(ZoneInfo("Asia/Shanghai"), time(0, 0))

@@ -13,8 +13,9 @@ from config.links import ModbusDevice
 from config.loader import load_site
 from config.registers import RegisterMap
 from config.site import Site
-from drivers.protocols.modbus_plan import plan
-from drivers.spec import DriverSpec
+from drivers import registry
+from drivers.model import DriverSpec
+from drivers.protocols.modbus.plan import plan
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 
@@ -65,11 +66,11 @@ def test_the_registers_of_the_how_to_are_sound() -> None:
     assert len(plan(known.points, known)) == 1
 
 
-def test_the_file_of_the_how_to_is_a_model(tmp_path: Path) -> None:
+def test_the_row_of_the_how_to_is_a_model() -> None:
     (text,) = snippets("python")
-    found: dict[str, Any] = {}
+    found: dict[str, Any] = dict(vars(registry))
     exec(compile(text, "add-a-device.md", "exec"), found)
-    spec, known = found["SPEC"], found["MAP"]
+    spec, known = found["SENSEAIR_S8"], found["SENSEAIR_S8_MAP"]
     assert isinstance(spec, DriverSpec)
     assert isinstance(known, RegisterMap)
     device = ModbusDevice(id="dev", model=spec.kind)

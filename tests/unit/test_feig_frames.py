@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from drivers.protocols import feig, iso28560
-from drivers.protocols.iso15693 import TagError, parse_system_information, uid_bytes
+from drivers.protocols.rfid import feig, iso28560
+from drivers.protocols.rfid.iso15693 import TagError, parse_system_information, uid_bytes
 
 UID = "E004010012345678"
 OTHER = "E0040150AABBCCDD"

@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 
 from contracts.instants import instant, moment
 from contracts.quantities import Quantity
-from edge.imports import card_of, reading
-from edge.logger_csv import Export, Value, read_export
-from edge.logger_header import UnusableFileError
+from dataloggers.export import Export, Value, read_export
+from dataloggers.header import UnusableFileError
 from tests.conftest import data_folder
+from wenlan.import_session import card_of, reading
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 LONDON = ZoneInfo("Europe/London")

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from drivers.protocols import iso28560, iso28560_2, iso28560_3
-from drivers.protocols.iso15693 import TagError
-from drivers.protocols.iso28560_content import TagContent, Usage
+from drivers.protocols.rfid import iso28560, iso28560_2, iso28560_3
+from drivers.protocols.rfid.iso15693 import TagError
+from drivers.protocols.rfid.tag_content import TagContent, Usage
 from tests.conftest import data_folder
 
 BASIC_BLOCKS = [

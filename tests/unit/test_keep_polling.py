@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from contracts.records import DeviceChanged, Reading, Record
 from drivers.errors import BadReplyError, LinkDownError, RefusedError
 from edge.keep_polling import Pace, keep_polling, next_due
-from edge.pauses import growing
+from runtime.backoff import growing
 
 Play = Callable[..., Any]
 DOWN = LinkDownError("probe: no answer in 1 s")

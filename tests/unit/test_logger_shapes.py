@@ -7,8 +7,8 @@ import pytest
 
 from contracts.instants import instant
 from contracts.quantities import Quantity
-from edge.logger_csv import LARGEST, Export, read_export
-from edge.logger_header import UnusableFileError
+from dataloggers.export import LARGEST, Export, read_export
+from dataloggers.header import UnusableFileError
 from tests.conftest import data_folder
 
 SHANGHAI, LONDON = ZoneInfo("Asia/Shanghai"), ZoneInfo("Europe/London")

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from config.registers import Table
-from drivers.protocols.modbus import (
+from drivers.protocols.modbus.mbap import (
     EXCEPTIONS,
     Found,
     Mismatch,

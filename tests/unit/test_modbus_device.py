@@ -14,9 +14,9 @@ from config.registers import Table
 from contracts.instants import MINUTE, SECOND
 from contracts.quantities import Quality
 from drivers.capabilities import Pollable, Writable
+from drivers.devices.register_device import SETTLING, RegisterDevice, build
 from drivers.errors import BadReplyError, DriverError, LinkDownError, RefusedError
-from drivers.protocols.modbus import DeviceFailureError
-from drivers.register_device import SETTLING, RegisterDevice, build
+from drivers.protocols.modbus.mbap import DeviceFailureError
 
 Play = Callable[[Coroutine[Any, Any, None]], None]
 

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from config.registers import LARGEST_BLOCK, RegisterMap, RegisterPoint, Table
 from contracts.instants import SECOND
-from drivers.protocols.modbus_plan import Block, plan
-from drivers.protocols.modbus_schedule import Schedule
+from drivers.protocols.modbus.plan import Block, plan
+from drivers.protocols.modbus.schedule import Schedule
 
 
 def registers(*places: tuple[str, int, str], **limits: Any) -> RegisterMap:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from config.registers import RANGES, ByteOrder, RegisterPoint, WordType
 from contracts.quantities import Quality, Quantity, judge
-from drivers.protocols.modbus_values import decode, encode, shortest, split, unsigned
+from drivers.protocols.modbus.values import decode, encode, shortest, split, unsigned
 
 
 def point(**given: Any) -> RegisterPoint:

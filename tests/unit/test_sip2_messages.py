@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from contracts.instants import instant, moment
-from drivers.protocols.sip2 import (
+from drivers.protocols.sip2.messages import (
     ASK_AGAIN,
     LAYOUTS,
     LONGEST_MESSAGE,

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from drivers.protocols.sip2 import ASK_AGAIN, Request, build, seal
-from drivers.protocols.sip2_session import (
+from drivers.protocols.sip2.messages import ASK_AGAIN, Request, build, seal
+from drivers.protocols.sip2.session import (
     MOST_RESENDS,
     Action,
     Deliver,

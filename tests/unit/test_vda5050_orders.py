@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from config.site import Fleet, Station
 from drivers.protocols import vda5050
 from drivers.protocols.vda5050 import Errand, NoWayError, Order, Position, Start, State
-from drivers.protocols.vda5050.routing import distance
+from drivers.protocols.vda5050.orders import distance
 
 PLACES = ("a", "b", "c", "d", "e")
 

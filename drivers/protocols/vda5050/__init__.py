@@ -35,16 +35,7 @@ from drivers.protocols.vda5050.messages import (
     topic,
     visualizations,
 )
-from drivers.protocols.vda5050.proof import (
-    Progress,
-    Sequence,
-    complaints,
-    hindrance,
-    idle,
-    progress,
-    rejection,
-)
-from drivers.protocols.vda5050.routing import (
+from drivers.protocols.vda5050.orders import (
     Errand,
     NoWayError,
     Start,
@@ -58,6 +49,15 @@ from drivers.protocols.vda5050.routing import (
     released_to,
     shortest,
     starting_point,
+)
+from drivers.protocols.vda5050.state import (
+    Progress,
+    Sequence,
+    complaints,
+    hindrance,
+    idle,
+    progress,
+    rejection,
 )
 
 __all__ = [

@@ -4,9 +4,9 @@ DSFID 0x06 announces ISO 28560-2, 0x3E announces ISO 28560-3. Many tags announce
 are tried: -3 first, because its CRC proves itself.
 """
 
-from drivers.protocols import iso28560_2, iso28560_3
-from drivers.protocols.iso15693 import TagError
-from drivers.protocols.iso28560_content import TagContent
+from drivers.protocols.rfid import iso28560_2, iso28560_3
+from drivers.protocols.rfid.iso15693 import TagError
+from drivers.protocols.rfid.tag_content import TagContent
 
 
 def decode(memory: bytes, dsfid: int) -> TagContent:

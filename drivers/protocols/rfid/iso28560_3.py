@@ -3,8 +3,8 @@
 A basic block of 34 bytes, cut to 32 on the smallest chips.
 """
 
-from drivers.protocols.iso15693 import TagError
-from drivers.protocols.iso28560_content import TagContent, checked_item
+from drivers.protocols.rfid.iso15693 import TagError
+from drivers.protocols.rfid.tag_content import TagContent, checked_item
 
 DSFID = 0x3E
 LENGTH = 34

@@ -17,9 +17,9 @@ import aiomqtt
 
 from config.broker import broker_address
 from config.links import Robot, Vda5050
-from config.mqtt import connection, heeding
 from drivers.errors import LinkDownError, NotSentError, RefusedError
 from drivers.protocols import vda5050
+from runtime.mqtt.connection import connection, heeding
 
 log = logging.getLogger(__name__)
 

@@ -18,8 +18,8 @@ from typing import Protocol
 import aiomqtt
 
 from config.broker import BrokerAddress
-from config.mqtt import heed_cancellation
-from edge.pauses import growing
+from runtime.backoff import growing
+from runtime.mqtt.connection import heed_cancellation
 
 log = logging.getLogger(__name__)
 

@@ -6,7 +6,8 @@ from collections.abc import AsyncIterator
 from config.links import Device, Robot
 from contracts.instants import moment
 from drivers.capabilities import Now
-from drivers.links.vehicle_broker import Arrival, VehicleBroker
+from drivers.links.vehicle_mailboxes import Arrival, VehicleBroker
+from drivers.model import DriverSpec
 from drivers.protocols import vda5050
 from drivers.protocols.vda5050 import (
     Connection,
@@ -17,7 +18,6 @@ from drivers.protocols.vda5050 import (
     State,
     Unreadable,
 )
-from drivers.spec import DriverSpec
 
 
 class Vda5050Vehicle:

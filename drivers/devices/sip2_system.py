@@ -8,9 +8,9 @@ from contracts.instants import Instant
 from drivers.capabilities import CirculationAnswer, Now, Patron, Whereabouts
 from drivers.errors import BadReplyError, LinkDownError
 from drivers.links.sip2_tcp import Sip2Connection
-from drivers.protocols.sip2 import ANSWERS, Message, Request, date, present, supports
-from drivers.protocols.sip2_session import Deliver
-from drivers.spec import DriverSpec
+from drivers.model import DriverSpec
+from drivers.protocols.sip2.messages import ANSWERS, Message, Request, date, present, supports
+from drivers.protocols.sip2.session import Deliver
 
 UNKNOWN_LANGUAGE = "000"
 NO_SUMMARY = " " * 10

@@ -20,11 +20,11 @@ from contracts.messages import Card, CardPoint
 from contracts.quantities import NATURES, Quantity, judge
 from contracts.records import Reading
 from contracts.topics import EdgeTopics, of_edge
-from edge.broker import Broker, Client, identity
+from dataloggers.export import Export, Refused, Value, read_export, refuse_size
+from dataloggers.header import UnusableFileError
 from edge.journal import Budget, Journal
-from edge.logger_csv import Export, Refused, Value, read_export, refuse_size
-from edge.logger_header import UnusableFileError
 from edge.uplink import Publish, Uplink
+from runtime.mqtt.client import Broker, Client, identity
 
 log = logging.getLogger(__name__)
 

@@ -6,8 +6,8 @@ A tag holds data sets, each with its own object number (OID) and its own way of 
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
-from drivers.protocols.iso15693 import TagError
-from drivers.protocols.iso28560_content import TagContent, checked_item
+from drivers.protocols.rfid.iso15693 import TagError
+from drivers.protocols.rfid.tag_content import TagContent, checked_item
 
 DSFID = 0x06
 ITEM = 1

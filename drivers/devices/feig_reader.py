@@ -9,9 +9,9 @@ from config.links import Device, TagReaderDevice
 from drivers.capabilities import Now, Tag
 from drivers.errors import BadReplyError, RefusedError
 from drivers.links.serial_line import SerialLine
-from drivers.protocols import feig
-from drivers.protocols.iso15693 import SystemInformation, TagError
-from drivers.spec import DriverSpec
+from drivers.model import DriverSpec
+from drivers.protocols.rfid import feig
+from drivers.protocols.rfid.iso15693 import SystemInformation, TagError
 
 MOST_ROUNDS = 8
 """Most answers to one inventory: 24 tags each, more than any pad can hold."""

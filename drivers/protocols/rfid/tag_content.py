@@ -3,7 +3,7 @@
 from enum import IntEnum
 from typing import NamedTuple
 
-from drivers.protocols.iso15693 import TagError
+from drivers.protocols.rfid.iso15693 import TagError
 
 
 class Usage(IntEnum):

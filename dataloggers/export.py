@@ -16,8 +16,8 @@ from zoneinfo import ZoneInfo
 
 from contracts.instants import SECOND, Instant
 from contracts.quantities import Quantity
-from edge.logger_header import PREAMBLE, Layout, Line, Scale, UnusableFileError, find_layout
-from edge.logger_times import choose_reading, newest_first, place_in_time, tidy
+from dataloggers.header import PREAMBLE, Layout, Line, Scale, UnusableFileError, find_layout
+from dataloggers.times import choose_reading, newest_first, place_in_time, tidy
 
 LARGEST = 32 * 2**20
 """Bytes of one file: a million rows. Reading them takes a minute and a gigabyte."""

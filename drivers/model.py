@@ -1,7 +1,4 @@
-"""A device model, as the catalogue describes it.
-
-Each module in `drivers/catalogue/` has one `SPEC`; `drivers.registry` finds them by itself.
-"""
+"""A device model, as `drivers.registry` describes it."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

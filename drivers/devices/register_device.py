@@ -13,10 +13,10 @@ from contracts.quantities import NATURES, Quality, judge
 from contracts.records import Reading
 from drivers.capabilities import Now, WriteLimits
 from drivers.errors import BadReplyError, DriverError, LinkDownError, RefusedError
-from drivers.protocols.modbus import DeviceFailureError
-from drivers.protocols.modbus_plan import Block, plan
-from drivers.protocols.modbus_schedule import Schedule
-from drivers.protocols.modbus_values import Decoder, decoder, encode
+from drivers.protocols.modbus.mbap import DeviceFailureError
+from drivers.protocols.modbus.plan import Block, plan
+from drivers.protocols.modbus.schedule import Schedule
+from drivers.protocols.modbus.values import Decoder, decoder, encode
 
 log = logging.getLogger(__name__)
 

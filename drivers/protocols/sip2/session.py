@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Literal
 
-from drivers.protocols.sip2 import (
+from drivers.protocols.sip2.messages import (
     ANSWERS,
     ASK_AGAIN,
     LONGEST_MESSAGE,

@@ -14,7 +14,7 @@ from pymodbus.pdu import ModbusPDU
 from config.links import ModbusTcp
 from config.registers import Table
 from drivers.errors import BadReplyError, DriverError, LinkDownError, NotSentError
-from drivers.protocols.modbus import (
+from drivers.protocols.modbus.mbap import (
     WRITE_COIL,
     WRITE_REGISTERS,
     Mismatch,

@@ -7,7 +7,7 @@ byte first, so each block is turned round here into the tag's own order.
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from drivers.protocols.iso15693 import SystemInformation, TagError, uid_bytes, uid_text
+from drivers.protocols.rfid.iso15693 import SystemInformation, TagError, uid_bytes, uid_text
 
 ANY_READER = 0xFF
 ISO_HOST = 0xB0

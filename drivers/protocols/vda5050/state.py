@@ -18,7 +18,7 @@ from drivers.protocols.vda5050.messages import (
     RobotError,
     State,
 )
-from drivers.protocols.vda5050.routing import handling
+from drivers.protocols.vda5050.orders import handling
 
 LONGEST_TEXT = 200
 WORKING_MODES = frozenset({Mode.AUTOMATIC, Mode.SEMIAUTOMATIC})
