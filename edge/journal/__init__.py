@@ -1,0 +1,1 @@
+"""What an edge writes down before anything leaves the process: the ground of the edge."""

@@ -1,0 +1,316 @@
+"""An edge's journal on disk: one SQLite file, one writer.
+
+Everything here blocks, and raises DatabaseError. What is in memory (`streams`) is what was
+committed: after an error the file is closed and opened anew, because a commit that raised may yet
+be on disk.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from contracts.ranges import Ranges
+from contracts.records import Record, StreamClosed
+from edge.journal.numbers import without
+from edge.journal.queue import Key
+from edge.journal.rows import (
+    Limits,
+    Lost,
+    Piece,
+    Row,
+    Stamp,
+    checksum,
+    given_up,
+    row_of,
+    sound,
+)
+from edge.journal.schema import (
+    SLOTS,
+    Life,
+    Stream,
+    Words,
+    key_of,
+    load_streams,
+    number_of,
+    read_was,
+    save_life,
+    save_remembered,
+    save_stream,
+    was_blob,
+)
+from edge.journal.witness import Mark
+from runtime.database import Connection, transaction
+
+MOST_HELD = 1000
+"""Ranges that a closing names; more are joined, which promises more than is there, never less."""
+UP = (
+    "SELECT key, segment, block, at, crc, was, body FROM entry WHERE key BETWEEN ? AND ?"
+    " ORDER BY key LIMIT ?"
+)
+DOWN = UP.replace("ORDER BY key", "ORDER BY key DESC")
+NO_MEMORY = "there was no room in memory"
+
+
+class Stored(NamedTuple):
+    """A row as it was found."""
+
+    number: int
+    row: Row | None
+    """None: its checksum, or something that it needs, is wrong."""
+    block: int
+
+
+class Closing(NamedTuple):
+    """What is said of a stream that is left."""
+
+    stream: str
+    newest: Life
+    reason: str
+
+
+class JournalFile:
+    """An open journal, in the life that opened it."""
+
+    def __init__(self, db: Connection, life: str) -> None:
+        self.db = db
+        self.life = life
+        self.words = Words(db)
+        self.streams = load_streams(db)
+
+    @property
+    def own(self) -> Stream:
+        """The stream that new records go to."""
+        return next(one for one in self.streams.values() if one.use == "own")
+
+    @property
+    def mark(self) -> Mark:
+        """What a witness is to say of it."""
+        own = self.own
+        return Mark(own.name, own.last, own.lives[-1].since, own.lives[-1].life)
+
+    def stream(self, name: str) -> Stream | None:
+        """Give a stream of which rows may be here."""
+        return next(
+            (one for one in self.streams.values() if one.name == name and one.use != "left"), None
+        )
+
+    def write(
+        self, rows: Sequence[Row | Lost], changes: Mapping[Key, bytes | None], stamp: Stamp
+    ) -> None:
+        """Write in one durable transaction."""
+        with transaction(self.db):
+            own = self._add(self.own, rows, stamp)
+            for (kind, key), value in changes.items():
+                save_remembered(self.db, kind, key, value)
+            save_stream(self.db, own)
+        self.streams[own.slot] = own
+
+    def forget(self, gone: Mapping[str, Ranges]) -> None:
+        """Delete what the gateway has named twice."""
+        changed: list[Stream] = []
+        with transaction(self.db):
+            for name, ranges in gone.items():
+                stream = self.stream(name)
+                if stream is None:
+                    continue
+                changed.append(self._delete(stream, ranges))
+                save_stream(self.db, changed[-1])
+        for stream in changed:
+            self.streams[stream.slot] = stream
+
+    def read(self, name: str, first: int, last: int, limits: Limits) -> tuple[Piece | None, int]:
+        """Give consecutive records of one life and clock segment, down from `last`.
+
+        Also the number of a row that is rotten or gone, which stands right below or, when there
+        is no piece, at `last`; 0: none was met.
+        """
+        stream = self.stream(name)
+        if stream is None or last not in stream.held:
+            return None, 0
+        since, life = stream.life_of(last)
+        first = max(first, since, [*stream.held.within(1, last)][-1].first)
+        found: list[Row] = []
+        size, rotten, number = 0, 0, last
+        for one in self.rows(stream, first, last, limits.records, down=True):
+            if one.number != number or one.row is None or not sound(one.row.body):
+                rotten = number
+                break
+            size += one.row.weight
+            if found and (size > limits.size or one.row.segment != found[0].segment):
+                break
+            found.append(one.row)
+            number -= 1
+        else:
+            if number >= first and len(found) < limits.records:
+                rotten = number
+        if not found:
+            return None, rotten
+        return Piece(name, life, since, number + 1, tuple(reversed(found))), rotten
+
+    def rows(
+        self, stream: Stream, first: int, last: int, most: int, *, down: bool = False
+    ) -> list[Stored]:
+        """Give the rows that are there, sound or not, in order or down from the last."""
+        found = self.db.execute(
+            DOWN if down else UP,
+            (key_of(stream.slot, first), key_of(stream.slot, last), most),
+        )
+        return [self._stored(*told) for told in found]
+
+    def replace(
+        self,
+        name: str,
+        gone: Ranges,
+        kept: Sequence[Row],
+        notices: Sequence[Record],
+        stamp: Stamp,
+    ) -> None:
+        """Delete rows and give those that survive new numbers, behind the notices, in one commit.
+
+        `kept` already say what they were.
+        """
+        stream = self.stream(name)
+        if stream is None:
+            return
+        added = [*(row_of(one, stamp.segment, urgent=True) for one in notices), *kept]
+        with transaction(self.db):
+            less = self._delete(stream, gone)
+            own = self._add(less if less.use == "own" else self.own, added, stamp)
+            save_stream(self.db, own)
+            if less.slot != own.slot:
+                save_stream(self.db, less)
+        self.streams[less.slot] = less
+        self.streams[own.slot] = own
+
+    def leave(self, name: str, closings: Sequence[Closing], stamp: Stamp) -> None:
+        """Begin a new stream; the old one drains under its own numbers. One commit."""
+        with transaction(self.db):
+            old, own = leave(self.db, self.streams, (name, self.life))
+            own = self._add(own, self._closings(closings, old, stamp), stamp)
+            save_stream(self.db, own)
+        self.streams[old.slot] = old
+        self.streams[own.slot] = own
+
+    def used(self) -> int:
+        """Count the bytes in use; pages that were freed are used again and do not count."""
+        pages = int(self.db.pragma("page_count")) - int(self.db.pragma("freelist_count"))
+        return pages * int(self.db.pragma("page_size"))
+
+    def remembered(self) -> list[tuple[str, str, bytes, int]]:
+        """Give all that is remembered: kind, key, value, checksum."""
+        return list(self.db.execute("SELECT kind, key, value, crc FROM remembered"))
+
+    def add_closings(self, closings: Sequence[Closing], stamp: Stamp) -> None:
+        """Say of streams, within a transaction, that they were left."""
+        own = self._add(self.own, self._closings(closings, self.own, stamp), stamp)
+        save_stream(self.db, own)
+        self.streams[own.slot] = own
+
+    def close(self) -> None:
+        """Close the file."""
+        self.db.close()
+
+    def _closings(self, closings: Sequence[Closing], old: Stream, stamp: Stamp) -> list[Row]:
+        held = {one.name: one.held for one in (*self.streams.values(), old)}
+        return [
+            row_of(
+                StreamClosed(
+                    stamp.at,
+                    one.stream,
+                    one.newest.life,
+                    one.newest.since,
+                    coarse(held.get(one.stream, Ranges())),
+                    one.reason,
+                ),
+                stamp.segment,
+                urgent=True,
+            )
+            for one in closings
+        ]
+
+    def _add(self, own: Stream, rows: Sequence[Row | Lost], stamp: Stamp) -> Stream:
+        number, added, there = own.last, list[tuple[object, ...]](), list[tuple[int, int]]()
+        for row in rows:
+            if isinstance(row, Lost):
+                begin, number = number + 1, number + row.total
+                row = given_up(row, begin, own.name, own.lives[-1].life, stamp, NO_MEMORY)  # noqa: PLW2901
+            number += 1
+            added.append(self._packed(key_of(own.slot, number), row))
+            if there and there[-1][1] == number - 1:
+                there[-1] = (there[-1][0], number)
+            else:
+                there.append((number, number))
+        if added:
+            self.db.executemany("INSERT INTO entry VALUES (?, ?, ?, ?, ?, ?, ?)", added)
+        return own._replace(last=number, held=own.held.union(there))
+
+    def _packed(self, key: int, row: Row) -> tuple[object, ...]:
+        segment = self.words.id_of((row.segment,))
+        block = self.words.id_of(row.block) if row.block else 0
+        numbers = (key, segment, -block if row.urgent else block, row.at)
+        was = was_blob(self.words, row.was)
+        return (*numbers, checksum(numbers, was, row.body), was, row.body)
+
+    def _stored(
+        self,
+        key: int,
+        segment: int,
+        block: int,
+        at: int,
+        crc: int,
+        was: bytes | None,
+        body: bytes,
+    ) -> Stored:
+        number = number_of(key)
+        before = read_was(self.words, was)
+        word = self.words.segment(segment)
+        like = self.words.block(abs(block)) if block else None
+        wrong = before is None or word is None or (block != 0 and like is None)
+        if wrong or checksum((key, segment, block, at), was, body) != crc:
+            return Stored(number, None, 0)
+        assert before is not None
+        assert word is not None
+        return Stored(number, Row(at, word, like, block <= 0, body, before), block)
+
+    def _delete(self, stream: Stream, gone: Ranges) -> Stream:
+        self.db.executemany(
+            "DELETE FROM entry WHERE key BETWEEN ? AND ?",
+            [(key_of(stream.slot, low), key_of(stream.slot, high)) for low, high in gone],
+        )
+        held = without(stream.held, gone)
+        use = "left" if stream.use == "draining" and not len(held) else stream.use
+        return stream._replace(held=held, use=use)
+
+
+def leave(
+    db: Connection, streams: Mapping[int, Stream], born: tuple[str, str]
+) -> tuple[Stream, Stream]:
+    """Within a transaction: turn the own stream into one that drains, and begin another.
+
+    `born`: the new stream's name and its life. Give the old one and the new one.
+    """
+    old = next(one for one in streams.values() if one.use == "own")
+    old = old._replace(use="draining" if len(old.held) else "left")
+    name, life = born
+    free = (number for number in range(SLOTS) if number not in streams)
+    left = (one.slot for one in streams.values() if one.use == "left")
+    slot = next(free, None)
+    if slot is None:
+        slot = next(left)
+        db.execute("DELETE FROM life WHERE slot = ?", (slot,))
+    new = Stream(slot, name, "own", life, 0, Ranges(), (Life(1, life),))
+    save_stream(db, old)
+    save_stream(db, new)
+    save_life(db, slot, new.lives[0])
+    return old, new
+
+
+def coarse(held: Ranges) -> tuple[tuple[int, int], ...]:
+    """Give ranges as a closing names them: at most `MOST_HELD`, the widest gaps kept."""
+    told = [(low, high) for low, high in held]
+    while len(told) > MOST_HELD:
+        told = [
+            (low, told[min(place + 1, len(told) - 1)][1])
+            for place, (low, _) in enumerate(told)
+            if place % 2 == 0
+        ]
+    return tuple(told)

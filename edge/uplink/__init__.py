@@ -1,0 +1,1 @@
+"""Carries the journal to the gateway, and says how the edge is."""
