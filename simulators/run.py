@@ -13,16 +13,16 @@ from config.links import LibrarySystem, ModbusTcp, TagReaderDevice
 from config.site import Site
 from contracts.instants import SECOND, Instant, moment
 from simulators.activity import Activity
-from simulators.bench import Bench, lanes
-from simulators.circulation import run_circulation
+from simulators.building.visitors import People, expected
+from simulators.building.world import World
 from simulators.control import orders, serve_control
 from simulators.errors import refusals
 from simulators.faults import LIBRARY_SYSTEM, TAG_READER, WIRE, Faults, mishaps
-from simulators.fleet import RobotInHouse, robots, run_robots, under_way
-from simulators.ledger import Ledger
-from simulators.modbus_server import demand_loopback
-from simulators.people import People, expected
-from simulators.world import World
+from simulators.ground_truth import Ledger
+from simulators.modbus.server import demand_loopback
+from simulators.modbus.site_devices import Bench, lanes
+from simulators.readers.self_check import run_circulation
+from simulators.robots.fleet import RobotInHouse, robots, run_robots, under_way
 
 log = logging.getLogger(__name__)
 

@@ -22,8 +22,8 @@ from contracts.records import Reading
 from contracts.topics import EdgeTopics, of_edge
 from dataloggers.export import Export, Refused, Value, read_export, refuse_size
 from dataloggers.header import UnusableFileError
-from edge.journal import Budget, Journal
-from edge.uplink import Publish, Uplink
+from edge.journal.journal import Budget, Journal
+from edge.uplink.uplink import Publish, Uplink
 from runtime.mqtt.client import Broker, Client, identity
 
 log = logging.getLogger(__name__)

@@ -20,7 +20,17 @@ PRODUCT = (
     "simulators",
     "wenlan",
 )
-PURE = ("contracts/", "gateway/engines/", "drivers/protocols/")
+PURE = (
+    "contracts/",
+    "drivers/protocols/",
+    "gateway/alarms/lifecycle.py",
+    "gateway/climate/limits.py",
+    "gateway/devices/freshness.py",
+    "gateway/devices/silence.py",
+    "gateway/engine/facts.py",
+    "gateway/engine/ranked_steps.py",
+    "gateway/footfall/crossings.py",
+)
 SKIPPED = {".venv", "node_modules", "__pycache__", ".git", ".run", "dist", "build"}
 
 

@@ -13,11 +13,11 @@ from contracts.codec import encode
 from contracts.messages import Card, Command
 from contracts.records import EdgeStarted, OutcomeStatus, Reading, Record
 from contracts.topics import of_edge
-from edge.commands import Commands, Targets
-from edge.conversation import Conversation, Who, will_of
-from edge.journal import Journal
-from edge.outbox import MOST_RECORDS
-from edge.uplink import Uplink
+from edge.commands.inbox import Commands, Targets
+from edge.journal.journal import Journal
+from edge.uplink.send_window import MOST_RECORDS
+from edge.uplink.session import Conversation, Who, will_of
+from edge.uplink.uplink import Uplink
 from runtime.mqtt.client import Broker, Client, identity
 from tests.scenario.acker import TOPICS, Gateway, Nats, clock, ended, site_at, until
 from wenlan.import_session import import_csv

@@ -16,9 +16,9 @@ from contracts.codec import encode
 from contracts.messages import Command
 from contracts.records import DeviceChanged, EdgeStarted, OutcomeStatus
 from contracts.topics import of_edge
-from edge.journalfile import JournalError
-from edge.journalopen import open_file
-from edge.wiring import run_edge
+from edge.composition import run_edge
+from edge.journal.file import JournalError
+from edge.journal.opening import open_file
 from tests.scenario.acker import Gateway, Nats, clock, ended, free_port, site_at, until
 
 Play = Callable[..., Any]
@@ -102,7 +102,7 @@ def test_a_full_disk_ends_the_edge_with_a_clear_message(tmp_path: Path, play: Pl
     path = tmp_path / "journal-stacks.sqlite3"
     open_file(path, 0)[0].close()
     script = (
-        "import resource, sys, asyncio, pathlib; from edge.journal import Journal\n"
+        "import resource, sys, asyncio, pathlib; from edge.journal.journal import Journal\n"
         "from contracts.records import EdgeStarted\n"
         "import signal; signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
         "async def main():\n"

@@ -18,10 +18,10 @@ from contracts.records import DeliveryChanged, DeliveryStep, InputRefused, Recor
 from drivers.devices.vda5050_vehicle import SPEC
 from drivers.errors import DriverError
 from drivers.links.vehicle_mailboxes import VehicleBroker
+from edge.fleet.delivery_request import delivery_of
 from edge.fleet.dispatcher import Dispatcher
-from edge.fleet.wishes import delivery_of
-from edge.journal import Journal
-from simulators.robot import RobotModel, RobotSimulator
+from edge.journal.journal import Journal
+from simulators.robots.robot import RobotModel, RobotSimulator
 from tests.broker import Broker
 
 Play = Callable[..., Any]

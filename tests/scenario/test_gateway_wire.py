@@ -23,16 +23,16 @@ from contracts.messages import Card, CardPoint, Command, Presence
 from contracts.quantities import Quantity
 from contracts.records import CommandOutcome, OutcomeStatus, Reading, Record
 from contracts.topics import of_edge
-from gateway.broker import Broker as Wire
-from gateway.broker import Outbox
-from gateway.desk import Desk, DeskError, Order
-from gateway.keeper import Keeper
-from gateway.live import Live
-from gateway.perform import Performer
-from gateway.storage.store import StoreError
-from gateway.wiring import run_gateway
+from gateway.commands.requests import Desk, DeskError, Order
+from gateway.composition import run_gateway
+from gateway.devices.snapshot import Live
+from gateway.engine.outbox import Outbox
+from gateway.engine.writer_thread import Keeper
+from gateway.ingest.after_commit import Performer
+from gateway.ingest.subscriber import Broker as Wire
+from gateway.storage.sqlite import StoreError
 from tests.broker import Broker, free_port
-from tests.unit.gateway_story import PROBE, small_site
+from tests.unit.gateway.gateway_story import PROBE, small_site
 
 TOPICS = of_edge("small", "stacks")
 CONDITIONER = Card(

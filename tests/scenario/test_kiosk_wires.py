@@ -20,9 +20,9 @@ from drivers.devices.sip2_system import Sip2Circulation
 from drivers.links.serial_line import SerialLine
 from drivers.links.sip2_tcp import Sip2Connection
 from drivers.protocols.rfid import feig
-from edge.journal import Journal
-from edge.kiosk.key import patron_key
-from edge.kiosk.selfcheck import SelfCheck
+from edge.journal.journal import Journal
+from edge.kiosk.kiosk import SelfCheck
+from edge.kiosk.patron_key import patron_key
 from tests.conftest import play
 from tests.scenario.pad_line import (
     BLOCKS,

@@ -30,14 +30,12 @@ from drivers.protocols.vda5050.messages import (
     encode,
     factsheets,
     instant_actions,
-    orders,
     states,
     topic,
     visualizations,
 )
 from drivers.protocols.vda5050.orders import (
     Errand,
-    NoWayError,
     Start,
     cancel_id,
     decision_point,
@@ -47,7 +45,6 @@ from drivers.protocols.vda5050.orders import (
     handling,
     instant_action,
     released_to,
-    shortest,
     starting_point,
 )
 from drivers.protocols.vda5050.state import (
@@ -77,7 +74,6 @@ __all__ = [
     "Header",
     "InstantActions",
     "Mode",
-    "NoWayError",
     "Node",
     "NodePosition",
     "NodeState",
@@ -105,11 +101,9 @@ __all__ = [
     "idle",
     "instant_action",
     "instant_actions",
-    "orders",
     "progress",
     "rejection",
     "released_to",
-    "shortest",
     "starting_point",
     "states",
     "topic",

@@ -1,11 +1,10 @@
-"""Orders over a site's graph: the shortest way, what to do on it, and updates that stitch.
+"""Orders over a site's graph: what to do on a way, and updates that stitch.
 
 Nodes and edges share one sequence: nodes are even, edges odd. The released prefix is the base,
 which the robot may drive; the rest is the horizon, which it only knows of (VDA5050_EN.md 6.6.1).
 """
 
-import heapq
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from itertools import pairwise
 from math import hypot
 from typing import NamedTuple
@@ -13,7 +12,7 @@ from uuid import UUID, uuid5
 
 from msgspec.structs import replace
 
-from config.site import Fleet, Station
+from config.site import Fleet
 from drivers.protocols.vda5050.messages import (
     Action,
     ActionParameter,
@@ -30,10 +29,6 @@ NAMES = UUID("6f0c5b6e-58a1-5d2e-9d34-5a1c7f2f6b10")
 """The name space of our order and action ids, which are the same every time they are made."""
 DEVIATION = 0.5
 """Metres from a node at which it counts as reached."""
-
-
-class NoWayError(ValueError):
-    """The graph does not lead there; says from where to where."""
 
 
 class Errand(NamedTuple):
@@ -57,35 +52,6 @@ def fixed_id(*parts: str) -> str:
     return str(uuid5(NAMES, "\n".join(parts)))
 
 
-def shortest(fleet: Fleet, start: str, goal: str) -> tuple[str, ...]:
-    """Give the stations of the shortest way, both ends included; raise NoWayError."""
-    places = {station.id: station for station in fleet.stations}
-    neighbours: dict[str, list[str]] = {place: [] for place in places}
-    for one, other in fleet.ways:
-        neighbours[one].append(other)
-        neighbours[other].append(one)
-    known: set[str] = set()
-    ahead: list[tuple[float, tuple[str, ...]]] = [(0.0, (start,))] if start in places else []
-    while ahead:
-        length, way = heapq.heappop(ahead)
-        here = way[-1]
-        if here == goal:
-            return way
-        if here in known:
-            continue
-        known.add(here)
-        for there in neighbours[here]:
-            if there not in known:
-                step = length + distance(places[here], places[there])
-                heapq.heappush(ahead, (step, (*way, there)))
-    raise NoWayError(f"no way leads from {start!r} to {goal!r}; add one to fleet.ways")
-
-
-def distance(one: Station, other: Station) -> float:
-    """Give metres as the crow flies."""
-    return hypot(one.x - other.x, one.y - other.y)
-
-
 def starting_point(fleet: Fleet, state: State) -> Start | None:
     """Say where a robot sets out: the nearest station, else the one it passed last."""
     position = state.agv_position
@@ -101,11 +67,12 @@ def starting_point(fleet: Fleet, state: State) -> Start | None:
     return None
 
 
-def delivery_order(fleet: Fleet, errand: Errand, begin: Start) -> Order:
-    """Build the order: go to the origin, pick, go to the destination, drop. Raises NoWayError."""
-    to_origin = shortest(fleet, begin.station, errand.origin)
-    way = (*to_origin, *shortest(fleet, errand.origin, errand.destination)[1:])
-    actions = {len(to_origin) - 1: _handling("pick", errand, errand.origin)}
+def delivery_order(fleet: Fleet, errand: Errand, begin: Start, way: Sequence[str]) -> Order:
+    """Build the order: go to the origin, pick, go to the destination, drop.
+
+    `way` is the stations from the robot's own through the origin to the destination.
+    """
+    actions = {way.index(errand.origin): _handling("pick", errand, errand.origin)}
     actions[len(way) - 1] = _handling("drop", errand, errand.destination)
     places = {station.id: station for station in fleet.stations}
     nodes = []
@@ -125,7 +92,9 @@ def delivery_order(fleet: Fleet, errand: Errand, begin: Start) -> Order:
             start_node_id=one,
             end_node_id=other,
             actions=(),
-            length=round(distance(places[one], places[other]), 3),
+            length=round(
+                hypot(places[one].x - places[other].x, places[one].y - places[other].y), 3
+            ),
         )
         for index, (one, other) in enumerate(pairwise(way))
     )

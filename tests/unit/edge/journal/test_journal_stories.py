@@ -10,7 +10,7 @@ from contracts.records import RecordsGivenUp, StreamClosed
 from edge.journal.opening import JournalError
 from edge.journal.schema import VERSION
 from runtime.database import connect
-from tests.unit.edge.journal_world import (
+from tests.unit.edge.journal.journal_world import (
     Note,
     World,
     held,
