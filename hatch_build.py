@@ -26,7 +26,7 @@ class ConsoleLibraries(BuildHookInterface[Any]):
         """Fetch what is not there yet. Raises CalledProcessError when npm refuses."""
         del version, build_data
         root = Path(self.root)
-        vendor = root / "gateway" / "console" / "static" / "vendor"
+        vendor = root / "gateway" / "web" / "console" / "static" / "vendor"
         wanted = {
             vendor / package / Path(file).name: root / "node_modules" / package / file
             for package, files in FILES.items()

@@ -10,7 +10,7 @@ from contracts.messages import Card, CardPoint
 from contracts.quantities import Quantity
 from contracts.records import Reading
 from contracts.topics import Address
-from gateway.envelope import Arrived
+from gateway.ingest.validation import Arrived
 
 DEVICES = 100
 

@@ -20,9 +20,9 @@ from benchmarks._probes import DEVICES, batch, cards, site
 from contracts.codec import acks
 from contracts.instants import Instant
 from contracts.records import Reading
-from gateway.ingest import Outcome
-from gateway.keeper import Keeper
-from gateway.live import Live
+from gateway.devices.snapshot import Live
+from gateway.engine.writer_thread import Keeper
+from gateway.ingest.pipeline import Outcome
 
 RATE = 10_000
 """Readings per second."""

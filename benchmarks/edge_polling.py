@@ -23,7 +23,7 @@ from config.links import ModbusDevice, ModbusTcp
 from config.registers import Table
 from drivers import registry
 from drivers.capabilities import Pollable
-from drivers.protocols.modbus_plan import Block, plan
+from drivers.protocols.modbus.plan import Block, plan
 
 AIM = 2.0
 ROUNDS = 15

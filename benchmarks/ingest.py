@@ -22,9 +22,9 @@ from typing import NamedTuple
 from benchmarks._probes import DEVICES, batch, cards, site
 from contracts.instants import SECOND
 from contracts.records import Reading
-from gateway.envelope import Arrived
-from gateway.storage.store import MIGRATIONS, configure
-from gateway.writer import Writer
+from gateway.engine.writer import Writer
+from gateway.ingest.validation import Arrived
+from gateway.storage.sqlite import MIGRATIONS, configure
 
 AIM = 0.5
 FLOOR = 0.25

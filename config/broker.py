@@ -40,7 +40,7 @@ def broker_address(url: str) -> BrokerAddress:
     """
     scheme, separator, rest = url.partition("://")
     if not separator or scheme not in PORTS:
-        raise ValueError("a broker's address begins with mqtt:// or, for TLS, with mqtts://")
+        raise ValueError("is not a broker's address; write mqtt://host:1883, or mqtts://host:8883 for TLS")
     credentials, at, place = rest.rpartition("@")
     match = _ADDRESS.fullmatch(place)
     if match is None:

@@ -57,7 +57,7 @@ prepare() {
     } | sha256sum)
     stamp=.venv/installed-$1
     if [ -f "$stamp" ] && [ "$(cat "$stamp")" = "$wanted" ] &&
-        [ -d gateway/console/static/vendor/uplot ]; then
+        [ -d gateway/web/console/static/vendor/uplot ]; then
         return
     fi
     say "Preparing the environment in .venv …"

@@ -1,1 +1,1 @@
-"""What every process shares."""
+"""What every process shares: back-off and the client of the broker."""

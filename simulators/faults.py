@@ -4,10 +4,11 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from random import Random
+from typing import Any, Protocol
 
 from contracts.instants import SECOND, Instant
 from simulators.errors import SimulatorError
-from simulators.ledger import Ledger
+from simulators.ground_truth import Ledger
 
 
 class What(StrEnum):
@@ -200,3 +201,43 @@ def mishaps(
     while True:
         what = random.choice(_PROBABLE)
         yield random.uniform(100, 240), random.choice(probes), what, random.uniform(20, 40)
+
+
+class Note(Protocol):
+    """Writes down what really happened."""
+
+    def __call__(self, kind: str, **fields: Any) -> None:
+        """Append one row."""
+        ...
+
+
+class Trouble(Protocol):
+    """One way of failing."""
+
+    @property
+    def what(self) -> str:
+        """Name it, as `What` does."""
+        ...
+
+    @property
+    def value(self) -> float | None:
+        """Give the number that some ways need."""
+        ...
+
+
+class Troubles(Protocol):
+    """Who fails now, and how."""
+
+    def on(self, target: str) -> Trouble | None:
+        """Give the fault that a device has now."""
+        ...
+
+
+class NoTroubles:
+    """A world in which nothing fails."""
+
+    def on(self, target: str) -> None:
+        """Say that all is well."""
+
+
+NONE = NoTroubles()

@@ -2,27 +2,33 @@
 
 import asyncio
 import logging
+import secrets
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta
+from functools import partial
 from pathlib import Path
 from random import Random
+from time import monotonic
 from typing import Any
 
+from config.broker import Broker
 from config.links import LibrarySystem, ModbusTcp, TagReaderDevice
 from config.site import Site
 from contracts.instants import SECOND, Instant, moment
+from runtime.mqtt.client import Io
+from runtime.mqtt.connect import connect_to
 from simulators.activity import Activity
-from simulators.bench import Bench, lanes
-from simulators.circulation import run_circulation
+from simulators.building.visitors import People, expected
+from simulators.building.world import World
 from simulators.control import orders, serve_control
 from simulators.errors import refusals
 from simulators.faults import LIBRARY_SYSTEM, TAG_READER, WIRE, Faults, mishaps
-from simulators.fleet import RobotInHouse, robots, run_robots, under_way
-from simulators.ledger import Ledger
-from simulators.modbus_server import demand_loopback
-from simulators.people import People, expected
-from simulators.world import World
+from simulators.ground_truth import Ledger
+from simulators.modbus.server import demand_loopback
+from simulators.modbus.site_devices import Bench, lanes
+from simulators.readers.self_check import run_circulation
+from simulators.robots.fleet import RobotInHouse, robots, run_robots, under_way
 
 log = logging.getLogger(__name__)
 
@@ -121,6 +127,11 @@ class _Day:
         }
 
 
+def io_for(broker: Broker) -> Io:
+    """Give the world to a robot on these brokers."""
+    return Io(connect_to(broker), asyncio.sleep, monotonic, Random())  # noqa: S311 - pauses
+
+
 async def run_simulators(
     site: Site,
     data: Path,
@@ -142,7 +153,8 @@ async def run_simulators(
         world = World(site, options.starts or beginning(site, now()), options.seed, people)
         bench = Bench(world, Faults(ledger, now), ledger, options.seed)
         servers = [(link, bench.server(link)) for link in links]
-        fleet = robots(site, ledger, bench.faults, now)
+        token = partial(secrets.token_hex, 6)
+        fleet = robots(site, ledger, bench.faults, now, io_for, token)
         for _, device in site.devices():
             if device.id not in bench.faults.targets():
                 bench.faults.admit(device.id, _WAYS.get(type(device), WIRE))

@@ -7,7 +7,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from wenlan.broker import configure, program
+from wenlan.example.nats import configure, program
 
 CONNECT = bytes.fromhex("10 10 00 04 4d 51 54 54 04 02 00 0a 00 04 74 65 73 74")
 """MQTT 3.1.1 CONNECT, clean session, keep-alive 10 s, client id `test`."""

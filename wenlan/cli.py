@@ -123,7 +123,7 @@ def _site(options: argparse.Namespace) -> Site:
 
 
 def _demo(options: argparse.Namespace) -> int:
-    from wenlan.demo import Plan, run_demo
+    from wenlan.commands.demo import Plan, run_demo
     from wenlan.process import run
 
     plan = Plan(
@@ -138,8 +138,8 @@ def _demo(options: argparse.Namespace) -> int:
 
 
 def _gateway(options: argparse.Namespace) -> int:
-    from gateway.storage.store import StoreError
-    from gateway.wiring import run_gateway
+    from gateway.composition import run_gateway
+    from gateway.storage.sqlite import StoreError
     from wenlan.process import begin_logging, now, run
 
     site = _site(options)
@@ -152,8 +152,8 @@ def _gateway(options: argparse.Namespace) -> int:
 
 
 def _edge(options: argparse.Namespace) -> int:
-    from edge.journalfile import JournalError
-    from edge.wiring import run_edge
+    from edge.composition import run_edge
+    from edge.journal.file import JournalError
     from wenlan.process import begin_logging, now, run
 
     site = _site(options)
@@ -173,8 +173,8 @@ def _cannot(error: Exception) -> int:
 
 
 def _simulate(options: argparse.Namespace) -> int:
+    from wenlan.commands.simulate import simulate
     from wenlan.process import begin_logging, run
-    from wenlan.simulate import simulate
 
     site = _site(options)
     begin_logging("simulate")
@@ -183,7 +183,7 @@ def _simulate(options: argparse.Namespace) -> int:
 
 
 def _check(options: argparse.Namespace) -> int:
-    from wenlan.check import check
+    from wenlan.commands.check import check
 
     status, text = check(options.site, os.environ)
     print(text, file=sys.stderr if status else sys.stdout)
@@ -191,7 +191,7 @@ def _check(options: argparse.Namespace) -> int:
 
 
 def _import(options: argparse.Namespace) -> int:
-    from wenlan.importing import take
+    from wenlan.commands.import_export import take
     from wenlan.process import begin_logging, run
 
     site = _site(options)
@@ -201,13 +201,13 @@ def _import(options: argparse.Namespace) -> int:
 
 
 def _chaos(options: argparse.Namespace) -> int:
-    from wenlan.chaos import run_chaos
+    from wenlan.commands.chaos import run_chaos
     from wenlan.process import run
 
     return run(run_chaos(options.site, options.data, options.rounds, options.seed))
 
 
 def _bench(options: argparse.Namespace) -> int:
-    from wenlan.bench import bench
+    from wenlan.commands.bench import bench
 
     return bench(options.name)

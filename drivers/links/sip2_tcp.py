@@ -6,8 +6,8 @@ from contextlib import suppress
 
 from config.links import LibrarySystem, Sip2
 from drivers.errors import LinkDownError, NotSentError, RefusedError
-from drivers.protocols.sip2 import Message, Request, Sip2Error, build, present
-from drivers.protocols.sip2_session import (
+from drivers.protocols.sip2.messages import Message, Request, Sip2Error, build, present
+from drivers.protocols.sip2.session import (
     Action,
     Deliver,
     Fail,

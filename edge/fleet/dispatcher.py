@@ -18,14 +18,15 @@ from contracts.records import DeliveryStep
 from drivers.capabilities import Now, Vehicle
 from drivers.errors import RefusedError
 from drivers.protocols import vda5050
-from drivers.protocols.vda5050 import Connection, NoWayError, State, Unreadable
-from edge.diary import Diary
-from edge.fleet.book import Book
+from drivers.protocols.vda5050 import Connection, State, Unreadable
+from edge.fleet.delivery_request import wanted
+from edge.fleet.job_rules import Do, Known, judge, left_running
+from edge.fleet.job_store import Book
 from edge.fleet.jobs import ENDS, Job
-from edge.fleet.judge import Do, Known, judge, left_running
-from edge.fleet.sight import Sight
-from edge.fleet.voice import Voice
-from edge.fleet.wishes import wanted
+from edge.fleet.order_publisher import Voice
+from edge.fleet.robot_state import Sight
+from edge.fleet.routing import NoWayError, delivery_way
+from edge.journal.port import Diary
 
 TICK = 1.0
 """Seconds."""
@@ -146,9 +147,10 @@ class Dispatcher:
             reason = "the robot does not know where it is; drive it to a station and localise it"
             return await self._book.step(job, DeliveryStep.FAILED, at, self._node, reason)
         try:
-            order = vda5050.delivery_order(self._fleet, job.errand, begin)
+            way = delivery_way(self._fleet, begin.station, job.origin, job.destination)
         except NoWayError as error:
             return await self._book.step(job, DeliveryStep.FAILED, at, self._node, str(error))
+        order = vda5050.delivery_order(self._fleet, job.errand, begin, way)
         planned = replace(job, order=order)
         return await self._book.step(planned, DeliveryStep.SENT, at, self._node)
 

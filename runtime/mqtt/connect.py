@@ -4,6 +4,7 @@ import asyncio
 import socket
 import ssl
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import NamedTuple, TypeAlias
 
 from config.broker import Broker, BrokerAddress
@@ -45,6 +46,11 @@ def tls_context(broker: Broker) -> ssl.SSLContext:
 def _no_password() -> str:
     # Without this, OpenSSL asks on the terminal, and waits.
     raise OSError("the key has a password; give one without")
+
+
+def connect_to(broker: Broker) -> Connect:
+    """Make what connects to the brokers of a site file."""
+    return connector(partial(tls_context, broker))
 
 
 def connector(

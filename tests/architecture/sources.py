@@ -9,8 +9,28 @@ from typing import NamedTuple
 
 from tests.conftest import ROOT
 
-PRODUCT = ("config", "contracts", "drivers", "edge", "gateway", "simulators", "wenlan")
-PURE = ("contracts/", "gateway/engines/", "drivers/protocols/")
+PRODUCT = (
+    "config",
+    "contracts",
+    "dataloggers",
+    "drivers",
+    "edge",
+    "gateway",
+    "runtime",
+    "simulators",
+    "wenlan",
+)
+PURE = (
+    "contracts/",
+    "drivers/protocols/",
+    "gateway/alarms/lifecycle.py",
+    "gateway/climate/limits.py",
+    "gateway/devices/freshness.py",
+    "gateway/devices/silence.py",
+    "gateway/engine/facts.py",
+    "gateway/engine/ranked_steps.py",
+    "gateway/footfall/crossings.py",
+)
 SKIPPED = {".venv", "node_modules", "__pycache__", ".git", ".run", "dist", "build"}
 
 

@@ -13,8 +13,8 @@ from tests.architecture.sources import PRODUCT, PURE, Source, python, source
 from tests.conftest import ROOT
 
 BROAD_CATCHES = {
-    "edge/keep_polling.py": "the edge's supervisor: one broken driver must not stop the others",
-    "gateway/app.py": "the request boundary: one broken page must not stop the gateway",
+    "edge/polling/poller.py": "the edge's supervisor: one broken driver must not stop the others",
+    "gateway/web/app.py": "the request boundary: one broken page must not stop the gateway",
 }
 """Where one broad catch may stand, and why. Those that always raise again may stand anywhere."""
 BROAD = {"Exception", "BaseException"}

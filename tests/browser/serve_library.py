@@ -39,18 +39,19 @@ from contracts.records import (
 )
 from contracts.topics import Address
 from drivers.registry import build, card, open_link
-from gateway.app import build_app
-from gateway.broker import Outbox
-from gateway.desk import Desk, Order
-from gateway.envelope import Arrived
-from gateway.ingest import Ingest
-from gateway.keeper import Keeper
-from gateway.live import Live
-from gateway.parts import Parts
-from gateway.perform import Performer
-from gateway.storage.archive import Archive
-from gateway.storage.store import Store
-from gateway.wiring import serve
+from edge.composition import io_for
+from gateway.commands.requests import Desk, Order
+from gateway.composition import serve
+from gateway.devices.snapshot import Live
+from gateway.engine.outbox import Outbox
+from gateway.engine.writer_thread import Keeper
+from gateway.ingest.after_commit import Performer
+from gateway.ingest.pipeline import Ingest
+from gateway.ingest.validation import Arrived
+from gateway.storage.read_pool import Archive
+from gateway.storage.sqlite import Store
+from gateway.web.app import build_app
+from gateway.web.services import Parts
 
 PERIOD = 30 * SECOND
 DAY = 24 * HOUR
@@ -69,7 +70,7 @@ def now() -> Instant:
 def cards(site: Site) -> Iterator[Card]:
     for edge in site.edges:
         for link in edge.links:
-            wire = open_link(link)
+            wire = open_link(link, *((io_for(link.broker), "0") if link.kind == "vda5050" else ()))
             for device in link.devices:
                 told = card(build(device, wire, now), device, edge.id)
                 points = tuple(

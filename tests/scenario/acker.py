@@ -19,7 +19,7 @@ from contracts.messages import Ack, Presence
 from contracts.ranges import Ranges
 from contracts.records import CommandOutcome, Record
 from contracts.topics import EdgeTopics, of_edge
-from wenlan.broker import configure, program
+from wenlan.example.nats import configure, program
 
 TOPICS = of_edge("site", "stacks")
 

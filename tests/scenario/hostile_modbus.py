@@ -8,7 +8,7 @@ from typing import Any
 
 from config.links import ModbusTcp
 from config.registers import Table
-from drivers.links.modbus_tcp import ModbusTcpLink
+from drivers.links.tcp import ModbusTcpLink
 
 TIMEOUT = 0.2
 

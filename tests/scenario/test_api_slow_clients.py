@@ -10,7 +10,7 @@ import pytest
 import uvicorn
 from starlette.types import Receive, Scope, Send
 
-from gateway.api import impatience
+from gateway.web import header_deadline
 
 ANSWER = b"HTTP/1.1 200 OK"
 
@@ -32,7 +32,11 @@ class Server(uvicorn.Server):
 @contextlib.asynccontextmanager
 async def served() -> AsyncIterator[int]:
     config = uvicorn.Config(
-        app, http=impatience.ImpatientProtocol, lifespan="off", log_config=None, access_log=False
+        app,
+        http=header_deadline.ImpatientProtocol,
+        lifespan="off",
+        log_config=None,
+        access_log=False,
     )
     server = Server(config)
     with socket.create_server(("127.0.0.1", 0)) as listener:
@@ -61,7 +65,7 @@ async def ended(reader: asyncio.StreamReader) -> bytes:
 def test_headers_that_trickle_are_cut_off_and_others_are_served(
     play: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(impatience, "HEADER_DEADLINE", 0.4)
+    monkeypatch.setattr(header_deadline, "HEADER_DEADLINE", 0.4)
 
     async def story() -> None:
         async with served() as port:
@@ -91,7 +95,7 @@ def test_headers_that_trickle_are_cut_off_and_others_are_served(
 def test_a_second_request_on_the_same_line_has_its_own_deadline(
     play: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(impatience, "HEADER_DEADLINE", 0.4)
+    monkeypatch.setattr(header_deadline, "HEADER_DEADLINE", 0.4)
 
     async def story() -> None:
         async with served() as port:

@@ -12,13 +12,13 @@ import pytest
 from contracts.codec import decode_record
 from contracts.ranges import Ranges
 from contracts.records import EdgeStarted, Reading
-from edge.journalopen import open_file
+from edge.journal.opening import open_file
 
 WRITER = """
 import asyncio, sys
 from contracts.ranges import Ranges
 from contracts.records import EdgeStarted, Reading
-from edge.journal import Journal
+from edge.journal.journal import Journal
 from pathlib import Path
 
 async def main(path, start, pruning):

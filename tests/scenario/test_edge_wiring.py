@@ -6,6 +6,7 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +17,10 @@ from contracts.codec import encode
 from contracts.messages import Command
 from contracts.records import DeviceChanged, EdgeStarted, OutcomeStatus
 from contracts.topics import of_edge
-from edge.journalfile import JournalError
-from edge.journalopen import open_file
-from edge.wiring import run_edge
+from edge.composition import run_edge
+from edge.journal.file import JournalError
+from edge.journal.opening import open_file
+from runtime.mqtt.client import Session
 from tests.scenario.acker import Gateway, Nats, clock, ended, free_port, site_at, until
 
 Play = Callable[..., Any]
@@ -102,7 +104,7 @@ def test_a_full_disk_ends_the_edge_with_a_clear_message(tmp_path: Path, play: Pl
     path = tmp_path / "journal-stacks.sqlite3"
     open_file(path, 0)[0].close()
     script = (
-        "import resource, sys, asyncio, pathlib; from edge.journal import Journal\n"
+        "import resource, sys, asyncio, pathlib; from edge.journal.journal import Journal\n"
         "from contracts.records import EdgeStarted\n"
         "import signal; signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
         "async def main():\n"
@@ -132,8 +134,8 @@ def test_a_broker_that_hangs_is_left_and_found_again(
     caplog: pytest.LogCaptureFixture,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    caplog.set_level(logging.INFO, "edge.broker")
-    monkeypatch.setattr("edge.broker.KEEP_ALIVE", 2)
+    caplog.set_level(logging.INFO, "runtime.mqtt")
+    monkeypatch.setattr("edge.composition.Session", partial(Session, keep_alive=2))
 
     async def story() -> None:
         nats = Nats(tmp_path / "nats")
@@ -205,7 +207,7 @@ def test_two_edges_under_one_name_are_noticed(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     # This broker holds clients that kick each other back for 10 s each time.
-    monkeypatch.setattr("edge.broker.UNWANTED", 1)
+    monkeypatch.setattr("runtime.mqtt.client.UNWANTED", 1)
 
     async def story() -> None:
         nats = Nats(tmp_path / "nats")
@@ -215,7 +217,7 @@ def test_two_edges_under_one_name_are_noticed(
             asyncio.create_task(run_edge(site, site.edges[0], tmp_path / name, clock), name=name)
             for name in ("one", "two")
         ]
-        await until(lambda: "another edge running under the same name" in caplog.text)
+        await until(lambda: "another client running under the same" in caplog.text)
         for edge in edges:
             await ended(edge)
         await nats.kill()

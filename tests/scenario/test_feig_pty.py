@@ -9,10 +9,10 @@ import pytest
 
 from config.links import SerialReader, TagReaderDevice
 from drivers.capabilities import TagReader
-from drivers.catalogue.feig_obid import SPEC, FeigReader
+from drivers.devices.feig_reader import SPEC, FeigReader
 from drivers.errors import BadReplyError, LinkDownError, RefusedError
 from drivers.links.serial_line import SerialLine
-from drivers.protocols import feig, iso28560
+from drivers.protocols.rfid import feig, iso28560
 from tests.conftest import play
 from tests.scenario.pad_line import (
     AT_HOME,

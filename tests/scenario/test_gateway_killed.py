@@ -12,7 +12,7 @@ from pathlib import Path
 PROGRAM = """
 import sys
 from pathlib import Path
-from tests.unit.gateway_story import House, reading
+from tests.unit.gateway.gateway_story import House, reading
 house = House(Path(sys.argv[1]))
 house.clock.at += 10**12
 stream = house.writer.ingest().streams.by_name.get("s")

@@ -11,7 +11,7 @@ from contracts.messages import Card, CardPoint
 from contracts.quantities import Quality, Quantity
 from contracts.records import Reading
 from tests.conftest import data_folder
-from tests.unit.gateway_story import House
+from tests.unit.gateway.gateway_story import House
 
 LOGGER = Card(
     "logger",

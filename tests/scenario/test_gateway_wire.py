@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import random
 import sqlite3
 import time
 import urllib.request
@@ -15,7 +16,7 @@ import pytest
 from websockets.asyncio.client import connect
 from websockets.typing import Origin
 
-from config.broker import broker_address
+from config.broker import Broker as Brokers
 from config.site import Site
 from contracts.codec import acks, commands, encode, encode_batch
 from contracts.instants import SECOND, Instant
@@ -23,16 +24,18 @@ from contracts.messages import Card, CardPoint, Command, Presence
 from contracts.quantities import Quantity
 from contracts.records import CommandOutcome, OutcomeStatus, Reading, Record
 from contracts.topics import of_edge
-from gateway.broker import Broker as Wire
-from gateway.broker import Outbox
-from gateway.desk import Desk, DeskError, Order
-from gateway.keeper import Keeper
-from gateway.live import Live
-from gateway.perform import Performer
-from gateway.storage.store import StoreError
-from gateway.wiring import run_gateway
+from gateway.commands.requests import Desk, DeskError, Order
+from gateway.composition import run_gateway
+from gateway.devices.snapshot import Live
+from gateway.engine.outbox import Outbox
+from gateway.engine.writer_thread import Keeper
+from gateway.ingest.after_commit import Performer
+from gateway.ingest.subscriber import Subscriber
+from gateway.storage.sqlite import StoreError
+from runtime.mqtt.client import Io
+from runtime.mqtt.connect import connect_to
 from tests.broker import Broker, free_port
-from tests.unit.gateway_story import PROBE, small_site
+from tests.unit.gateway.gateway_story import PROBE, small_site
 
 TOPICS = of_edge("small", "stacks")
 CONDITIONER = Card(
@@ -52,7 +55,7 @@ def now() -> Instant:
 
 
 def on(broker: Broker) -> Site:
-    return small_site().model_copy(update={"broker": broker.url})
+    return small_site().model_copy(update={"broker": Brokers.model_validate(broker.url)})
 
 
 class FakeEdge:
@@ -113,14 +116,15 @@ async def core(site: Site, path: Path, broker: Broker) -> AsyncIterator[tuple[De
     live, outbox = Live(), Outbox()
     keeper = Keeper(now, Performer(site.site, outbox, live))
     await keeper.open(site, path)
-    wire = Wire(site.site, broker_address(broker.url), outbox, keeper.offer, now)
+    io = Io(connect_to(site.broker), asyncio.sleep, time.monotonic, random.Random(1))
+    wire = Subscriber(site.site, site.broker.addresses, outbox, keeper.offer, now, io)
     tasks = [
         asyncio.create_task(keeper.run(), name="keeper"),
         asyncio.create_task(keeper.keep_time(), name="clock"),
-        asyncio.create_task(wire.run(dice=lambda: 0.0), name="broker"),
+        asyncio.create_task(wire.run(), name="broker"),
     ]
     try:
-        await wire.connected.wait()
+        await wire.online.wait()
         yield Desk(site.site, keeper, outbox, now), live
     finally:
         for task in tasks:

@@ -15,14 +15,14 @@ from config.site import Kiosk
 from contracts.codec import decode_record
 from contracts.instants import Instant
 from contracts.records import LoanChanged, LoanStep
-from drivers.catalogue.feig_obid import FeigReader
-from drivers.catalogue.sip2 import Sip2Circulation
+from drivers.devices.feig_reader import FeigReader
+from drivers.devices.sip2_system import Sip2Circulation
 from drivers.links.serial_line import SerialLine
 from drivers.links.sip2_tcp import Sip2Connection
-from drivers.protocols import feig
-from edge.journal import Journal
-from edge.kiosk.key import patron_key
-from edge.kiosk.selfcheck import SelfCheck
+from drivers.protocols.rfid import feig
+from edge.journal.journal import Journal
+from edge.kiosk.kiosk import SelfCheck
+from edge.kiosk.patron_key import patron_key
 from tests.conftest import play
 from tests.scenario.pad_line import (
     BLOCKS,

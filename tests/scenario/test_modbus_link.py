@@ -9,7 +9,7 @@ import uvloop
 
 from config.registers import Table
 from drivers.errors import BadReplyError, DriverError, LinkDownError, RefusedError
-from drivers.protocols.modbus import DeviceFailureError
+from drivers.protocols.modbus.mbap import DeviceFailureError
 from tests.scenario.hostile_modbus import (
     TIMEOUT,
     Asked,

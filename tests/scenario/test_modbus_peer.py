@@ -15,8 +15,8 @@ from contracts.instants import SECOND
 from contracts.quantities import Quality
 from contracts.records import Reading
 from drivers import registry
+from drivers.devices.register_device import RegisterDevice
 from drivers.errors import DriverError
-from drivers.register_device import RegisterDevice
 
 Play = Callable[[Coroutine[Any, Any, None]], None]
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from drivers.errors import LinkDownError, NotSentError
-from drivers.links.modbus_tcp import ModbusTcpLink
+from drivers.links.tcp import ModbusTcpLink
 from tests.scenario.hostile_modbus import (
     TIMEOUT,
     Asked,

@@ -14,17 +14,17 @@ from config.links import ModbusTcp
 from contracts.instants import SECOND
 from contracts.quantities import Quality
 from drivers import registry
+from drivers.devices.register_device import RegisterDevice
 from drivers.errors import BadReplyError, DriverError, LinkDownError, RefusedError
-from drivers.register_device import RegisterDevice
-from simulators.air import Air, mixing_ratio
-from simulators.devices.adam_6051 import Counters, adam_6051
-from simulators.devices.liebert_pac import Liebert
-from simulators.devices.sensing import NOTHING, Sample
-from simulators.devices.vaisala_hmp import vaisala_hmp
-from simulators.devices.xy_md02 import xy_md02
+from simulators.building.air import Air, mixing_ratio
 from simulators.faults import WIRE, Faults, What
-from simulators.ledger import Ledger
-from simulators.modbus_server import ModbusServer, Unit
+from simulators.ground_truth import Ledger
+from simulators.modbus.devices.adam_6051 import Counters, adam_6051
+from simulators.modbus.devices.liebert_pac import Liebert
+from simulators.modbus.devices.sensing import NOTHING, Sample
+from simulators.modbus.devices.vaisala_hmp import vaisala_hmp
+from simulators.modbus.devices.xy_md02 import xy_md02
+from simulators.modbus.server import ModbusServer, Unit
 
 Play = Callable[[Coroutine[Any, Any, None]], None]
 TIMEOUT = 0.25

@@ -17,16 +17,16 @@ from config.links import SerialReader, Sip2
 from config.loader import load_site
 from contracts.instants import Instant
 from simulators.activity import Activity
-from simulators.circulation import Circulation, Surroundings, assemble
-from simulators.collection import Collection, found_library
 from simulators.errors import SimulatorError
-from simulators.feig_frames import crc
-from simulators.feig_reader import FeigReader
-from simulators.pad import Pad
-from simulators.sip2_messages import checksum, seal
-from simulators.sip2_server import Sip2Server
-from simulators.stacks import StacksRequests
-from simulators.tags import OBJECTS_DSFID, Tag, Usage, objects, tag
+from simulators.library_system.collection import Collection, found_library
+from simulators.library_system.messages import checksum, seal
+from simulators.library_system.server import Sip2Server
+from simulators.readers.self_check import Circulation, Surroundings, assemble
+from simulators.readers.stack_requests import StacksRequests
+from simulators.rfid.feig_frames import crc
+from simulators.rfid.feig_reader import FeigReader
+from simulators.rfid.pad import Pad
+from simulators.rfid.tags import OBJECTS_DSFID, Tag, Usage, objects, tag
 from tests.conftest import ROOT, play
 
 T0: Instant = 1_795_233_600_000_000  # 2026-11-21 12:00 in Hangzhou

@@ -14,12 +14,12 @@ from typing import Any
 import pytest
 from pymodbus.client import AsyncModbusTcpClient
 
-from simulators.devices.sensing import NOTHING, Sample
-from simulators.devices.vaisala_hmp import vaisala_hmp
-from simulators.devices.xy_md02 import xy_md02
 from simulators.faults import WIRE, Faults
-from simulators.ledger import Ledger
-from simulators.modbus_server import ModbusServer, Unit
+from simulators.ground_truth import Ledger
+from simulators.modbus.devices.sensing import NOTHING, Sample
+from simulators.modbus.devices.vaisala_hmp import vaisala_hmp
+from simulators.modbus.devices.xy_md02 import xy_md02
+from simulators.modbus.server import ModbusServer, Unit
 
 Play = Callable[..., Any]
 READ = bytes.fromhex("000100000006 01 04 0001 0002")

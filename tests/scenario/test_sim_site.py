@@ -19,8 +19,8 @@ from config.loader import load_site
 from config.site import Site
 from simulators.control import send, serve_control
 from simulators.errors import SimulatorError
-from simulators.ledger import Ledger
-from simulators.replay import Replay, replay_of, run_replay
+from simulators.ground_truth import Ledger
+from simulators.modbus.replay import Replay, replay_of, run_replay
 from simulators.run import Options, beginning, run_simulators
 from tests.conftest import data_folder
 

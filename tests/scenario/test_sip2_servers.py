@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 
 from drivers.capabilities import Circulation, Whereabouts
-from drivers.catalogue.sip2 import SPEC, Sip2Circulation
+from drivers.devices.sip2_system import SPEC, Sip2Circulation
 from drivers.errors import LinkDownError, NotSentError, RefusedError
 from drivers.links.sip2_tcp import Sip2Connection
 from tests.conftest import play

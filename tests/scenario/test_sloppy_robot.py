@@ -11,7 +11,7 @@ import aiomqtt
 import pytest
 
 from contracts.records import DeliveryChanged, InputRefused, RobotChanged
-from edge.fleet.wishes import delivery_of
+from edge.fleet.delivery_request import delivery_of
 from tests.scenario.test_fleet_deliveries import STEPS, House, wish
 
 Play = Callable[..., Any]

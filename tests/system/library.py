@@ -8,9 +8,9 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from wenlan.house import House, open_house, prepare
+from wenlan.example.library import House, open_house, prepare
+from wenlan.example.processes import Supervisor
 from wenlan.process import now
-from wenlan.supervisor import Supervisor
 
 QUIET: Callable[[str], None] = lambda _: None  # noqa: E731 - a name for print's opposite
 

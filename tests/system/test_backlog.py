@@ -9,11 +9,11 @@ import pytest
 
 from contracts.instants import SECOND, Instant
 from contracts.records import Reading
-from edge.journal import Journal
+from edge.journal.journal import Journal
 from tests.system.library import open_library, probes_site, rows
-from wenlan.house import House
+from wenlan.example.library import House
+from wenlan.example.processes import until
 from wenlan.process import now
-from wenlan.supervisor import until
 
 pytestmark = pytest.mark.system
 

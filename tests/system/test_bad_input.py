@@ -17,10 +17,10 @@ from contracts.messages import Batch
 from contracts.records import Reading
 from contracts.topics import of_edge
 from tests.system.library import open_library, probes_site, rows
-from wenlan.house import House
+from wenlan.example.library import House
+from wenlan.example.processes import until
 from wenlan.process import now
-from wenlan.supervisor import until
-from wenlan.verdict import examine
+from wenlan.proofs.report import examine
 
 pytestmark = pytest.mark.system
 

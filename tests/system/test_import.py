@@ -10,7 +10,7 @@ import pytest
 
 from tests.conftest import data_folder
 from tests.system.library import open_library, probes_site, rows
-from wenlan.house import House
+from wenlan.example.library import House
 
 pytestmark = pytest.mark.system
 

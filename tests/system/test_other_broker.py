@@ -16,11 +16,11 @@ import pytest
 
 from tests.system.library import QUIET, rows
 from wenlan.cli import EXAMPLE
-from wenlan.house import House, open_house, prepare
+from wenlan.example.library import House, open_house, prepare
+from wenlan.example.processes import Part, Supervisor, until
+from wenlan.example.settling import settle
 from wenlan.process import now
-from wenlan.settling import settle
-from wenlan.supervisor import Part, Supervisor, until
-from wenlan.verdict import examine
+from wenlan.proofs.report import examine
 
 pytestmark = pytest.mark.system
 

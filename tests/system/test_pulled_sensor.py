@@ -9,8 +9,8 @@ import pytest
 
 from simulators.control import send
 from tests.system.library import open_library, probes_site
-from wenlan.house import House
-from wenlan.supervisor import until
+from wenlan.example.library import House
+from wenlan.example.processes import until
 
 pytestmark = pytest.mark.system
 

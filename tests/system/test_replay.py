@@ -9,7 +9,7 @@ import pytest
 
 from tests.conftest import data_folder
 from tests.system.library import open_library, probes_site, rows
-from wenlan.supervisor import until
+from wenlan.example.processes import until
 
 pytestmark = pytest.mark.system
 

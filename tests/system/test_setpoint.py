@@ -12,9 +12,9 @@ import pytest
 
 from tests.system.library import open_library, rows
 from wenlan.cli import EXAMPLE
-from wenlan.house import House
-from wenlan.ledger import read_ledger
-from wenlan.supervisor import until
+from wenlan.example.library import House
+from wenlan.example.processes import until
+from wenlan.proofs.reconciliation import read_ledger
 
 pytestmark = pytest.mark.system
 

@@ -30,23 +30,12 @@ from drivers.protocols.vda5050.messages import (
     encode,
     factsheets,
     instant_actions,
-    orders,
     states,
     topic,
     visualizations,
 )
-from drivers.protocols.vda5050.proof import (
-    Progress,
-    Sequence,
-    complaints,
-    hindrance,
-    idle,
-    progress,
-    rejection,
-)
-from drivers.protocols.vda5050.routing import (
+from drivers.protocols.vda5050.orders import (
     Errand,
-    NoWayError,
     Start,
     cancel_id,
     decision_point,
@@ -56,8 +45,16 @@ from drivers.protocols.vda5050.routing import (
     handling,
     instant_action,
     released_to,
-    shortest,
     starting_point,
+)
+from drivers.protocols.vda5050.state import (
+    Progress,
+    Sequence,
+    complaints,
+    hindrance,
+    idle,
+    progress,
+    rejection,
 )
 
 __all__ = [
@@ -77,7 +74,6 @@ __all__ = [
     "Header",
     "InstantActions",
     "Mode",
-    "NoWayError",
     "Node",
     "NodePosition",
     "NodeState",
@@ -105,11 +101,9 @@ __all__ = [
     "idle",
     "instant_action",
     "instant_actions",
-    "orders",
     "progress",
     "rejection",
     "released_to",
-    "shortest",
     "starting_point",
     "states",
     "topic",

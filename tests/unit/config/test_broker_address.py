@@ -100,7 +100,7 @@ def test_paths_are_read_from_the_folder_of_the_file() -> None:
         ("mqtt://a:0", "from 1 to 65535"),
         ("mqtt://@a", "names a user"),
         ("mqtt://a/b", "write mqtt://host:1883"),
-        ("http://a", "begins with mqtt://"),
+        ("http://a", "write mqtt://host:1883, or mqtts://"),
     ],
 )
 def test_what_cannot_be_meant_is_refused(given: object, words: str) -> None:

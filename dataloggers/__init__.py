@@ -1,0 +1,1 @@
+"""What loggers write into files: headers, times, rows."""

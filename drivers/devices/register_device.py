@@ -1,0 +1,291 @@
+"""Any device whose model is a register map: polls its points and writes those that can be."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple, Protocol
+
+from config.links import Device, ModbusDevice
+from config.registers import RegisterMap, RegisterPoint, Table
+from contracts.instants import MINUTE, SECOND, Instant
+from contracts.quantities import NATURES, Quality, judge
+from contracts.records import Reading
+from drivers.capabilities import Now, WriteLimits
+from drivers.errors import BadReplyError, DriverError, LinkDownError, RefusedError
+from drivers.protocols.modbus.mbap import DeviceFailureError
+from drivers.protocols.modbus.plan import Block, plan
+from drivers.protocols.modbus.schedule import Schedule
+from drivers.protocols.modbus.values import Decoder, decoder, encode
+
+log = logging.getLogger(__name__)
+
+SETTLING = (0.0, 0.2, 0.6)
+"""Seconds before each look at a value just written: some devices take it over in their cycle."""
+ASK_AGAIN = 10 * MINUTE
+"""After this long, or an outage, a refused point is asked for again: devices get exchanged."""
+MOST_PLANS = 64
+
+
+class ModbusLink(Protocol):
+    """What is needed of a wire."""
+
+    async def read(self, unit: int, table: Table, address: int, count: int) -> Sequence[int]:
+        """Read registers or bits. Raises DriverError."""
+        ...
+
+    async def write(self, unit: int, function: int, address: int, words: Sequence[int]) -> None:
+        """Write registers or one bit. Raises DriverError."""
+        ...
+
+
+class _Place(NamedTuple):
+    """How a point is taken from the words of its block."""
+
+    point: RegisterPoint
+    path: str
+    begin: int
+    end: int
+    decode: Decoder
+    low: float
+    high: float
+
+
+class _Read(NamedTuple):
+    """One block to read, and what is in it."""
+
+    block: Block
+    places: tuple[_Place, ...]
+    names: frozenset[str]
+
+
+@dataclass(slots=True)
+class _Harvest:
+    """What one poll has brought so far."""
+
+    readings: list[Reading] = field(default_factory=list)
+    done: set[str] = field(default_factory=set)
+    refused: dict[str, RefusedError] = field(default_factory=dict)
+    failed: dict[str, DeviceFailureError] = field(default_factory=dict)
+
+
+class RegisterDevice:
+    """One device: a map, a wire to talk over, and a clock."""
+
+    def __init__(
+        self,
+        config: ModbusDevice,
+        registers: RegisterMap,
+        link: ModbusLink,
+        now: Now,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        self.device = config.id
+        self._schedule = Schedule(registers.points, config.period)
+        self.period = self._schedule.shortest / SECOND
+        self._points = {point.name: point for point in registers.points}
+        self.writable: Mapping[str, WriteLimits] = {
+            name: WriteLimits(
+                point.write.low, point.write.high, config.safe.get(name, point.write.safe)
+            )
+            for name, point in self._points.items()
+            if point.write is not None
+        }
+        self._unit = config.unit
+        self._map = registers
+        self._link = link
+        self._now = now
+        self._sleep = sleep
+        self._decoders = {name: decoder(point) for name, point in self._points.items()}
+        self._refused: dict[str, RefusedError] = {}
+        self._ask_again: Instant = 0
+        self._silent: dict[str, int] = {}
+        """Points whose block had no answer, and at which poll: read last, the oldest first, lest
+        they starve the rest and each other."""
+        self._named: set[str] = set()
+        """Those of them that the log knows about."""
+        self._polls = 0
+        self._plans: dict[tuple[str, ...], tuple[_Read, ...]] = {}
+
+    async def poll(self) -> Sequence[Reading]:
+        """Read every point that is due.
+
+        When the device falls silent half-way, what came before is given, and the rest stays due.
+        Raises DriverError when nothing came at all.
+        """
+        now = self._now()
+        self._polls += 1
+        if self._refused and now >= self._ask_again:
+            self._forget_refusals()
+        due = self._schedule.due(now)
+        harvest, failure = _Harvest(), None
+        for read in self._reads(due):
+            try:
+                await self._gather(read, harvest)
+            except DriverError as error:
+                failure = error
+                self._suspect(read, error, harvest)
+                break
+        self._conclude(harvest, now)
+        self._schedule.missed(due, harvest.done | self._refused.keys())
+        if due and not harvest.readings:
+            if isinstance(failure, LinkDownError):
+                self._forget_refusals()
+            raise failure or next(iter((*harvest.failed.values(), *self._refused.values())))
+        return harvest.readings
+
+    async def write(self, point: str, value: float) -> float:
+        """Write a value, read it back from where the point is read, and give that.
+
+        Raises RefusedError when the value or the point is not to be written, BadReplyError when
+        something else reads back. Nothing is written twice: after LinkDownError nobody knows.
+        """
+        target = self._points.get(point)
+        if target is None or target.write is None:
+            raise RefusedError(f"{self.device}: {point!r} is not a point that can be written")
+        low, high, _ = self.writable[point]
+        if not low <= value <= high:
+            raise RefusedError(f"{self.device}: {point} {value:g} is outside {low:g} to {high:g}")
+        try:
+            words = encode(target, value)
+        except ValueError as error:
+            raise RefusedError(f"{self.device}: {error}") from error
+        place = target.write.register_
+        address = target.register_ if place is None else place
+        await self._link.write(self._unit, target.write.function, address, words)
+        return await self._read_back(target, words)
+
+    async def _read_back(self, point: RegisterPoint, written: Sequence[int]) -> float:
+        decode = self._decoders[point.name]
+        asked, seen = decode(written), None
+        for pause in SETTLING:
+            if pause:
+                await self._sleep(pause)
+            words = await self._link.read(self._unit, point.table, point.register_, point.words)
+            seen = decode(words)
+            if seen is not None and seen == asked:
+                return seen
+        raise BadReplyError(f"{self.device}: {point.name} was set to {asked} and reads {seen}")
+
+    def _reads(self, due: Sequence[RegisterPoint]) -> tuple[_Read, ...]:
+        wanted = [point for point in due if point.name not in self._refused]
+        key = tuple(point.name for point in wanted)
+        reads = self._plans.get(key)
+        if reads is None:
+            answering = [point for point in wanted if point.name not in self._silent]
+            silent = [point for point in wanted if point.name in self._silent]
+            late = sorted(map(self._prepared, self._plan(silent)), key=self._last_silence)
+            reads = (*map(self._prepared, self._plan(answering)), *late)
+            if len(self._plans) >= MOST_PLANS:
+                self._plans.clear()
+            self._plans[key] = reads
+        return reads
+
+    def _last_silence(self, read: _Read) -> int:
+        return max(self._silent[name] for name in read.names)
+
+    def _plan(self, points: Sequence[RegisterPoint]) -> tuple[Block, ...]:
+        return plan(points, self._map, self._refused)
+
+    def _prepared(self, block: Block) -> _Read:
+        places = tuple(
+            _Place(
+                point,
+                f"{self.device}/{point.name}",
+                point.register_ - block.first,
+                point.last + 1 - block.first,
+                self._decoders[point.name],
+                *NATURES[point.quantity].plausible,
+            )
+            for point in block.points
+        )
+        return _Read(block, places, frozenset(point.name for point in block.points))
+
+    async def _gather(self, read: _Read, harvest: _Harvest) -> None:
+        """Read a block; when the device refuses it, read around what it refuses."""
+        block, places, names = read
+        try:
+            words = await self._link.read(self._unit, block.table, block.first, block.size)
+        except (RefusedError, DeviceFailureError) as error:
+            if len(block.points) > 1:
+                whole = await self._gather_parts(block, harvest)
+                if whole and isinstance(error, RefusedError):
+                    self._ask_for_less(block)
+            elif isinstance(error, RefusedError):
+                harvest.refused[block.points[0].name] = error
+            else:
+                harvest.failed[block.points[0].name] = error
+            return
+        at, readings = self._now(), harvest.readings
+        for point, path, begin, end, decode, low, high in places:
+            value = decode(words[begin:end])
+            if value is not None and low <= value <= high:
+                readings.append(Reading(path, at, value))
+            else:
+                readings.append(Reading(path, at, value, judge(point.quantity, value)))
+        harvest.done.update(names)
+
+    async def _gather_parts(self, block: Block, harvest: _Harvest) -> bool:
+        """Read the points of a block in smaller blocks; say whether all are there."""
+        middle = len(block.points) // 2
+        troubles = len(harvest.refused) + len(harvest.failed)
+        for part in self._plan(block.points[:middle]) + self._plan(block.points[middle:]):
+            await self._gather(self._prepared(part), harvest)
+        return len(harvest.refused) + len(harvest.failed) == troubles
+
+    def _ask_for_less(self, block: Block) -> None:
+        """Shrink the reads: a block was refused although all of its points are there."""
+        if self._map.hole:
+            less: dict[str, int] = {"hole": 0}
+        else:
+            widest = max(point.words for point in block.points)
+            less = {"largest_block": max(widest, block.size // 2)}
+        log.warning(
+            "%s refuses a read of %d from %s %d, but not its parts: going on with %s;"
+            " put that into its map",
+            *(self.device, block.size, block.table, block.first, less),
+        )
+        self._map = self._map.model_copy(update=less)
+        self._plans.clear()
+
+    def _suspect(self, read: _Read, error: DriverError, harvest: _Harvest) -> None:
+        """Remember which points had no answer, when others of the device had one."""
+        silent = read.names - harvest.done
+        self._silent.update(dict.fromkeys(silent, self._polls))
+        self._plans.clear()
+        if harvest.readings and not silent <= self._named:
+            names = ", ".join(sorted(silent))
+            log.warning("%s: no value of %s, others answer: %s", self.device, names, error)
+            self._named |= silent
+
+    def _conclude(self, harvest: _Harvest, now: Instant) -> None:
+        """Note what the device refused; say that it has no value for what it failed at."""
+        for name in self._silent.keys() & harvest.done:
+            del self._silent[name]
+            self._named.discard(name)
+            self._plans.clear()
+        for name, error in harvest.refused.items():
+            log.warning("%s: point %s is refused; correct its map: %s", self.device, name, error)
+            self._refused[name] = error
+            self._ask_again = now + ASK_AGAIN
+            self._plans.clear()
+        if harvest.readings:
+            at = self._now()
+            for name in harvest.failed:
+                path = f"{self.device}/{name}"
+                harvest.readings.append(Reading(path, at, None, Quality.UNAVAILABLE))
+                harvest.done.add(name)
+
+    def _forget_refusals(self) -> None:
+        self._refused.clear()
+        self._plans.clear()
+
+
+def build(
+    device: Device, link: ModbusLink, now: Now, registers: RegisterMap | None = None
+) -> RegisterDevice:
+    """Make the driver of one configured device; its own map goes before that of its model."""
+    assert isinstance(device, ModbusDevice)
+    registers = device.map or registers
+    assert registers is not None, f"{device.id}: a site file without a map for it is refused"
+    return RegisterDevice(device, registers, link, now)

@@ -1,0 +1,1 @@
+"""Modbus: frames, plans of what is read together, values."""

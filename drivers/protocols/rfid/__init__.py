@@ -1,0 +1,1 @@
+"""Frames of RFID readers and the data model of library tags."""

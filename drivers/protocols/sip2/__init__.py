@@ -1,0 +1,1 @@
+"""SIP2: messages and the session of a self-check terminal."""

@@ -1,0 +1,1 @@
+"""Commands from the gateway: each asked once, each with one outcome."""

@@ -1,0 +1,1 @@
+"""Reads the devices, each at its own pace."""

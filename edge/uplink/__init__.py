@@ -1,0 +1,1 @@
+"""The way to the gateway: reads the journal, nobody reads it."""

@@ -1,0 +1,1 @@
+"""Alarms: their life, their table, their readers."""

@@ -1,1 +1,0 @@
-"""The REST contract for programs."""

@@ -1,0 +1,1 @@
+"""Loans and returns at the kiosks."""

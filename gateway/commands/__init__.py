@@ -1,0 +1,1 @@
+"""Commands: what is asked for, and what became of it."""

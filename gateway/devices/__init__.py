@@ -1,0 +1,1 @@
+"""Devices and points: which there are, how fresh they are, their snapshot."""

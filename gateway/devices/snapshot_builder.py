@@ -1,0 +1,40 @@
+"""Makes the picture that pages show, out of the writer's memory."""
+
+from types import MappingProxyType
+
+from gateway.alarms.table import AlarmBook
+from gateway.devices.registry import Registry
+from gateway.devices.snapshot import Freshness, Picture, PointNow
+from gateway.devices.watchdog import Vigil
+
+
+class Painter:
+    """Paints only what changed."""
+
+    def __init__(self, before: Picture, registry: Registry, book: AlarmBook, vigil: Vigil) -> None:
+        self.picture = before
+        self._registry = registry
+        self._book = book
+        self._vigil = vigil
+
+    def paint(self) -> Picture | None:
+        """Give a new picture when anything that pages show has changed."""
+        before = self.picture
+        changed: dict[str, PointNow] = {}
+        for path, track in self._registry.tracks.items():
+            shown = track.shown
+            if (
+                shown is None
+                or track.good != shown.at
+                or track.received != shown.received
+                or track.live != (shown.freshness is Freshness.LIVE)
+            ):
+                track.shown = changed[path] = track.now()
+        edges = {edge: seen.online for edge, seen in self._vigil.edges.items()}
+        if not changed and not self._book.changed and edges == before.edges:
+            return None
+        alarms = self._book.count() if self._book.changed else before.open_alarms
+        self._book.changed = False
+        points = MappingProxyType({**before.points, **changed}) if changed else before.points
+        self.picture = Picture(before.version + 1, points, alarms, MappingProxyType(edges))
+        return self.picture

@@ -1,0 +1,165 @@
+"""Looks around at every tick: which points have gone stale, which devices and edges are silent."""
+
+import msgspec
+
+from contracts.codec import encode
+from contracts.instants import MINUTE, SECOND, Instant
+from contracts.messages import Presence
+from gateway.alarms.table import AlarmBook
+from gateway.devices import freshness, silence
+from gateway.devices.point import Track
+from gateway.devices.registry import UNHEARD, Known, Registry
+from gateway.engine.facts import AlarmKey, ClearAlarm, RaiseAlarm, Tick
+from gateway.storage.sqlite import Store
+
+STARTUP_GRACE = 15 * SECOND
+"""After a start nobody is called silent for this long: what is retained must arrive first."""
+EDGE_QUIET = 10 * SECOND
+"""An edge whose points are all UNKNOWN, and that has sent nothing for this long, is gone."""
+FILLING = 0.7
+EMPTYING = 0.6
+CLOCK_RIGHT_AGAIN = MINUTE
+
+
+class EdgeSeen:
+    """What is known of one edge."""
+
+    __slots__ = ("ahead", "changed", "heard", "online", "presence")
+
+    def __init__(self, presence: Presence, *, online: bool, changed: Instant) -> None:
+        self.presence = presence
+        self.online = online
+        self.changed = changed
+        self.heard: Instant = 0
+        """When its last batch came; 0 since the start."""
+        self.ahead: Instant = 0
+        """When it last sent a fact from the future."""
+
+
+class Vigil:
+    """Keeps watch over one store's points, devices and edges."""
+
+    def __init__(
+        self, edges: list[str], registry: Registry, store: Store, started: Instant
+    ) -> None:
+        self._registry = registry
+        self._store = store
+        self._started = started
+        self.edges: dict[str, EdgeSeen] = {}
+        self._strangers: dict[str, EdgeSeen] = {}
+        for identity, online, changed, presence in store.rows("edges"):
+            known = msgspec.json.decode(presence, type=Presence)
+            self.edges[identity] = EdgeSeen(known, online=bool(online), changed=changed)
+        for edge in edges:
+            self.edges.setdefault(
+                edge, EdgeSeen(Presence(edge, online=False), online=False, changed=0)
+            )
+        saved = store.rows("states", "silence")
+        self._silence = (
+            msgspec.json.decode(saved[0][1], type=silence.State) if saved else silence.State()
+        )
+        self.wake_at: Instant | None = None
+
+    def heard(self, edge: str, received: Instant) -> EdgeSeen:
+        """Note that a batch came: whoever sends is there, whatever an old will says."""
+        seen = self.edges.get(edge)
+        if seen is None:  # an import, say: it speaks once and is missed by nobody
+            seen = self._strangers.setdefault(
+                edge, EdgeSeen(Presence(edge, online=True), online=True, changed=received)
+            )
+        elif not seen.online:
+            seen = self.presence(msgspec.structs.replace(seen.presence, online=True), received)
+        seen.heard = received
+        return seen
+
+    def presence(self, news: Presence, received: Instant) -> EdgeSeen:
+        """Note what an edge, or the broker in its name, says of itself."""
+        seen = self.edges.get(news.edge)
+        if seen is None or seen.online != news.online:
+            heard = seen.heard if seen else 0
+            seen = EdgeSeen(news, online=news.online, changed=received)
+            seen.heard = heard
+            self.edges[news.edge] = seen
+        seen.presence = news
+        self._store.run("keep_edge", news.edge, seen.online, seen.changed, encode(news))
+        return seen
+
+    def tick(self, now: Instant, book: AlarmBook) -> None:
+        """Let time pass."""
+        wake: list[Instant] = []
+        for track in self._registry.tracks.values():
+            if track.live or track.good:
+                wake_at = refresh(track, now)
+                if wake_at is not None:
+                    wake.append(wake_at)
+        if now >= self._started + STARTUP_GRACE:
+            self._look(now, book, wake)
+        for edge, seen in self.edges.items():
+            self._watch_edge(edge, seen, now, book)
+        self.wake_at = min(wake, default=None)
+
+    def _look(self, now: Instant, book: AlarmBook, wake: list[Instant]) -> None:
+        devices = {
+            name: _device(known)
+            for name, known in self._registry.devices.items()
+            if known.edge in self.edges
+        }
+        edges = {edge: self._gone(edge, seen, now) for edge, seen in self.edges.items()}
+        before = self._silence
+        self._silence, effects, wake_at = silence.step(before, silence.House(now, devices, edges))
+        if wake_at is not None:
+            wake.append(wake_at)
+        if before != self._silence:
+            self._store.run("keep_state", "silence", "", msgspec.json.encode(self._silence))
+        book.carry_out(effects, now)
+
+    def _gone(self, edge: str, seen: EdgeSeen, now: Instant) -> bool:
+        if not seen.online:
+            return True
+        if now - seen.heard <= EDGE_QUIET:
+            return False
+        tracks = [
+            track
+            for known in self._registry.devices.values()
+            if known.edge == edge
+            for track in known.tracks
+            if track.newest
+        ]
+        return bool(tracks) and not any(track.live for track in tracks)
+
+    def _watch_edge(self, edge: str, seen: EdgeSeen, now: Instant, book: AlarmBook) -> None:
+        full = AlarmKey("journal-fill", edge, "filling")
+        fill = seen.presence.fill
+        if fill >= FILLING:
+            priority = "high" if fill >= 0.9 else "medium"
+            book.carry_out((RaiseAlarm(full, now, priority, "", (("fill", fill),)),), now)
+        elif fill < EMPTYING and seen.online:
+            book.carry_out((ClearAlarm(full, now),), now)
+        clock = AlarmKey("clock", edge, "ahead")
+        if seen.ahead and now - seen.ahead < CLOCK_RIGHT_AGAIN:
+            book.carry_out((RaiseAlarm(clock, now, "medium"),), now)
+        else:
+            book.carry_out((ClearAlarm(clock, now),), now)
+
+
+def refresh(track: Track, now: Instant) -> Instant | None:
+    """Say anew whether a point is live; give when it will not be."""
+    state = freshness.Freshness(track.live, track.good)
+    (live, _), _, wake_at = freshness.step(state, Tick(now), track.rules)
+    if live != track.live:
+        track.live = live
+        track.settle()
+    return wake_at
+
+
+def _device(known: Known) -> silence.Device:
+    heard = [track for track in known.tracks if track.newest]
+    if heard:
+        stale = [track.path for track in heard if not track.live]
+        silent = bool(stale)
+    elif known.card.points:
+        stale, silent = [track.path for track in known.tracks], True
+    else:
+        stale, silent = [], not known.available and known.cause != UNHEARD
+    period = max((track.period for track in heard), default=0)
+    return silence.Device(known.edge, silent, period, known.card.space, tuple(stale), known.cause)

@@ -1,0 +1,1 @@
+"""What runs the subjects: facts, steps, the writer."""

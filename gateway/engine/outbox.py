@@ -1,0 +1,34 @@
+"""What is to be sent through the broker."""
+
+import asyncio
+
+
+class Outbox:
+    """What is to be sent.
+
+    A newer message with the same key takes the older one's place: an ack tells of everything that
+    is committed.
+    """
+
+    def __init__(self) -> None:
+        self._waiting: dict[str, tuple[str, bytes]] = {}
+        self._filled = asyncio.Event()
+
+    def put(self, key: str, topic: str, payload: bytes) -> None:
+        """Take a message; never waits."""
+        self._waiting[key] = topic, payload
+        self._filled.set()
+
+    async def next(self) -> tuple[str, str, bytes]:
+        """Wait for the oldest message, and take it out."""
+        await self._filled.wait()
+        key = next(iter(self._waiting))
+        topic, payload = self._waiting.pop(key)
+        if not self._waiting:
+            self._filled.clear()
+        return key, topic, payload
+
+    def put_back(self, key: str, topic: str, payload: bytes) -> None:
+        """Give back what could not be sent, unless something newer came."""
+        if key not in self._waiting:
+            self.put(key, topic, payload)

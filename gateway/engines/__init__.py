@@ -1,1 +1,0 @@
-"""Pure rules: (state, fact, rules) to (state, effects, wake me at)."""

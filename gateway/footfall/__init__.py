@@ -1,0 +1,1 @@
+"""Visits: crossings counted at gates, and their days."""

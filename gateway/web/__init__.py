@@ -1,0 +1,1 @@
+"""The web application: REST, pages and live values."""

@@ -1,0 +1,36 @@
+"""The console: its pages, its forms and its live values, as one router."""
+
+from fastapi import APIRouter
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+
+from gateway.web import live_socket
+from gateway.web.cache import Board
+from gateway.web.console import alarms, climate, forms
+from gateway.web.console.page import Frame
+from gateway.web.problems import Problem
+
+
+class Console:
+    """The pages of one gateway."""
+
+    def __init__(self, board: Board) -> None:
+        self._frame = Frame(board)
+
+    def routes(self) -> APIRouter:
+        """Make the routes."""
+        router = APIRouter()
+        climate.add(router, self._frame)
+        alarms.add(router, self._frame)
+        forms.add(router, self._frame)
+        live_socket.add(router, self._frame.board)
+        return router
+
+    def mount_static(self, app: Starlette) -> None:
+        """Serve the files that pages load."""
+        self._frame.mount_static(app)
+
+    def problem(self, request: Request, problem: Problem) -> Response:
+        """Write the page for an error."""
+        return self._frame.problem(request, problem)

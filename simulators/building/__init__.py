@@ -1,0 +1,1 @@
+"""The simulated building: weather, air, vaults, people."""

@@ -1,1 +1,0 @@
-"""Devices, each with the register file of its manual."""

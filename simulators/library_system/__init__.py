@@ -1,0 +1,1 @@
+"""A simulated library system that speaks SIP2."""

@@ -1,0 +1,1 @@
+"""Register images of the device models, from their manuals."""

@@ -1,0 +1,1 @@
+"""Readers who borrow, return and ask for books from the stacks."""

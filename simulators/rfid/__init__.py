@@ -1,0 +1,1 @@
+"""A simulated tag reader and the tags on its pad."""

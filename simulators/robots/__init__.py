@@ -1,0 +1,1 @@
+"""Simulated robots that speak VDA 5050."""

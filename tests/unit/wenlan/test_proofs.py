@@ -1,0 +1,192 @@
+import json
+import sqlite3
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+import gateway.storage
+from config.loader import load_site
+from config.site import Site
+from wenlan.proofs.report import Report, examine
+
+SITE = """
+site: two-probes
+name: {en: Two probes, zh: 两个探头}
+timezone: Asia/Shanghai
+broker: mqtt://127.0.0.1:1883
+spaces: [{id: lobby, kind: lobby, name: {en: Lobby, zh: 大堂}}]
+gates: [{id: gate, name: {en: Gate, zh: 门}, space: lobby, entries: counter/channel_0}]
+edges:
+  - id: only
+    links:
+      - kind: modbus-tcp
+        id: bus
+        host: 127.0.0.1
+        devices:
+          - {id: probe, model: xy-md02, unit: 1}
+          - {id: counter, model: adam-6051, unit: 2}
+"""
+SECOND = 1_000_000
+SCHEMA = Path(gateway.storage.__file__).with_name("schema.sql").read_text(encoding="utf-8")
+READINGS = 8
+LOAN = {
+    "kind": "loan",
+    "at": 5 * SECOND,
+    "action": "checkout",
+    "item": "B1",
+    "patron": "P",
+    "ok": 1,
+}
+DROP = {"kind": "delivery", "at": 6 * SECOND, "order": "D1", "step": "dropped"}
+
+
+@pytest.fixture(name="site")
+def _site(tmp_path: Path) -> Site:
+    path = tmp_path / "site.yaml"
+    path.write_text(SITE, encoding="utf-8")
+    return load_site(path, {}).site
+
+
+@pytest.fixture(name="books")
+def _books(tmp_path: Path) -> Path:
+    """Eight polls of a probe, three passers-by, a loan, a delivery: in every book alike."""
+    data = tmp_path / "data"
+    data.mkdir()
+    lines = [
+        {"kind": "poll", "at": n * SECOND, "device": "probe", "unit": 1, "function": 4, "start": 1,
+         "words": [200 + n, 500 + n]}
+        for n in range(1, READINGS // 2 + 1)
+    ]  # fmt: skip
+    lines += [{"kind": "pulse", "at": n, "device": "counter", "channel": 0} for n in range(3)]
+    text = "\n".join(json.dumps(line) for line in [*lines, LOAN, DROP])
+    (data / "ledger.jsonl").write_text(text + "\n", encoding="utf-8")
+    with closing(sqlite3.connect(data / "journal-only.sqlite3")) as journal:
+        journal.executescript(
+            "CREATE TABLE about (stream TEXT, begun INTEGER);"
+            "CREATE TABLE record (seq INTEGER PRIMARY KEY AUTOINCREMENT, body BLOB);"
+            "INSERT INTO about VALUES ('s', 0);"
+        )
+        journal.execute("INSERT INTO sqlite_sequence VALUES ('record', ?)", (READINGS,))
+        journal.commit()
+    with closing(sqlite3.connect(data / "store.sqlite3")) as store:
+        store.executescript(SCHEMA)
+        store.execute("INSERT INTO stream VALUES (1, 's', 'only', 0)")
+        store.execute("INSERT INTO committed VALUES (1, 1, ?)", (READINGS,))
+        for point, name in ((1, "temperature"), (2, "humidity")):
+            store.execute("INSERT INTO point (id, path, device) VALUES (?, ?, 'probe')",
+                          (point, f"probe/{name}"))  # fmt: skip
+            for n in range(1, READINGS // 2 + 1):
+                value = (200 + n if point == 1 else 500 + n) / 10
+                store.execute(
+                    "INSERT INTO reading VALUES (?, ?, 1, ?, ?, 0, 0)",
+                    (point, n * SECOND + 1000, 2 * n - 2 + point, value),
+                )
+        store.execute("INSERT INTO crossing VALUES ('gate', 'entry', 0, 9, 3, '')")
+        store.execute(
+            "INSERT INTO loan VALUES ('L1', 'k', 'checkout', 'closed', 'B1', '', '', '', 0, 0)"
+        )
+        store.execute(
+            "INSERT INTO delivery VALUES ('D1', 'r', 'delivered', 'B2', 'a', 'b', '', '', 0, 0)"
+        )
+        store.commit()
+    return data
+
+
+def after(books: Path, change: str) -> Callable[[Site], Report]:
+    with closing(sqlite3.connect(books / "store.sqlite3")) as store:
+        assert store.execute(change).rowcount == 1, "the mutation must change exactly one row"
+        store.commit()
+    return lambda site: examine(site, books)
+
+
+def test_books_that_agree_are_clean(site: Site, books: Path) -> None:
+    report = examine(site, books)
+    assert report.clean, report.text()
+    assert (report.accounts.readings_measured, report.accounts.readings_stored) == (8, 8)
+    assert (report.comparison.visits, report.comparison.loans, report.comparison.deliveries) == (
+        3, 1, 1,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("seq", range(1, READINGS + 1))
+def test_a_deleted_row_is_found(site: Site, books: Path, seq: int) -> None:
+    report = after(books, f"DELETE FROM reading WHERE seq = {seq}")(site)
+    assert [one for one in report.findings if one.startswith("lost")]
+
+
+@pytest.mark.parametrize("seq", range(1, READINGS + 1))
+def test_a_doubled_row_is_found(site: Site, books: Path, seq: int) -> None:
+    double = (
+        "INSERT INTO reading SELECT point, at + 1, stream, seq, value, quality, received"
+        f" FROM reading WHERE seq = {seq}"
+    )
+    report = after(books, double)(site)
+    assert [one for one in report.findings if one.startswith("doubled")]
+
+
+@pytest.mark.parametrize("seq", range(1, READINGS + 1))
+def test_a_doubled_row_under_a_new_number_is_found(site: Site, books: Path, seq: int) -> None:
+    double = (
+        "INSERT INTO reading SELECT point, at + 1, stream, seq + 100, value, quality, received"
+        f" FROM reading WHERE seq = {seq}"
+    )
+    assert not after(books, double)(site).clean
+
+
+@pytest.mark.parametrize("seq", range(1, READINGS + 1))
+def test_an_altered_value_is_found(site: Site, books: Path, seq: int) -> None:
+    report = after(books, f"UPDATE reading SET value = value + 5 WHERE seq = {seq}")(site)
+    assert [one for one in report.findings if one.startswith("altered")]
+
+
+@pytest.mark.parametrize("seq", range(1, READINGS + 1))
+def test_a_moved_time_is_found(site: Site, books: Path, seq: int) -> None:
+    report = after(books, f"UPDATE reading SET at = at + 3600000000 WHERE seq = {seq}")(site)
+    assert [one for one in report.findings if one.startswith("altered")]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "DELETE FROM loan",
+        "UPDATE loan SET item = 'B9'",
+        "INSERT INTO loan SELECT 'L2', kiosk, action, step, item, '', '', '', 0, 0 FROM loan",
+        "DELETE FROM delivery",
+        "UPDATE delivery SET id = 'D9'",
+        "UPDATE crossing SET count = count + 1",
+        "UPDATE crossing SET count = count - 1",
+    ],
+)
+def test_loans_deliveries_and_crossings_must_agree(site: Site, books: Path, change: str) -> None:
+    assert not after(books, change)(site).clean
+
+
+def test_an_answer_that_was_never_stored_is_found_unless_the_edge_was_killed(
+    site: Site, books: Path
+) -> None:
+    extra = {"kind": "poll", "at": 60 * SECOND, "device": "probe", "unit": 1, "function": 4,
+             "start": 1, "words": [300, 500]}  # fmt: skip
+    with (books / "ledger.jsonl").open("a", encoding="utf-8") as ledger:
+        ledger.write(json.dumps(extra) + "\n")
+    assert not examine(site, books).clean
+    end = {"at": 61 * SECOND, "part": "edge-only", "what": "ended", "pid": 1, "code": -9}
+    (books / "supervisor.jsonl").write_text(json.dumps(end) + "\n", encoding="utf-8")
+    assert examine(site, books).clean
+
+
+def test_an_answer_that_came_too_late_is_no_loss_when_the_edge_said_so(
+    site: Site, books: Path
+) -> None:
+    late = {"kind": "poll", "at": 60 * SECOND, "device": "probe", "unit": 1, "function": 4,
+            "start": 1, "words": [300, 500]}  # fmt: skip
+    with (books / "ledger.jsonl").open("a", encoding="utf-8") as ledger:
+        ledger.write(json.dumps(late) + "\n")
+    for seq, (at, available) in enumerate(((61, False), (63, True)), start=READINGS + 1):
+        body = json.dumps({"kind": "device", "device": "probe", "available": available})
+        place = f"1, {seq}, {at * SECOND}, 0, 'device', 'probe'"
+        event = f"INSERT INTO event VALUES ({place}, CAST('{body}' AS BLOB))"
+        report = after(books, event)(site)
+    assert report.clean, report.text()
+    assert report.comparison.unheard == 2

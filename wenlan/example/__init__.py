@@ -1,0 +1,1 @@
+"""The example library: its broker and its processes."""

@@ -1,0 +1,46 @@
+"""Bringing a running library to rest, so that its books can be compared."""
+
+import asyncio
+import sqlite3
+from contextlib import closing
+
+from simulators.control import send
+from wenlan.example.library import House
+from wenlan.example.processes import Supervisor, until
+from wenlan.proofs.sequence_audit import journals, stored_up_to
+
+LAST_READERS = 60.0
+"""Seconds for the readers at the kiosk and the robot under way to finish."""
+DRAIN = 60.0
+"""Seconds for the gateway to take what the journals still hold."""
+
+
+async def settle(house: House, supervisor: Supervisor) -> None:
+    """Let the readers finish, end the edges, and wait until the gateway has everything.
+
+    Raises TimeoutError that names what did not come to rest.
+    """
+    await send(house.control_port, {"do": "quiet"})
+
+    async def nobody_is_busy() -> bool:
+        state = await send(house.control_port, {"do": "state"})
+        return not state["busy"]
+
+    await until(nobody_is_busy, LAST_READERS, "the last readers and the robot have finished")
+    # What the last of them did must still be polled and journalled.
+    await asyncio.sleep(3.0)
+    for edge in house.edges():
+        await supervisor.end(edge.name)
+
+    async def everything_is_stored() -> bool:
+        return await asyncio.to_thread(_everything_is_stored, house)
+
+    await until(everything_is_stored, DRAIN, "the gateway has everything the journals held")
+    await supervisor.end_all()
+
+
+def _everything_is_stored(house: House) -> bool:
+    with closing(sqlite3.connect(house.data / "store.sqlite3")) as store:
+        return all(
+            stored_up_to(store, journal.stream) >= journal.last for journal in journals(house.data)
+        )

@@ -1,0 +1,1 @@
+"""What a run proves: what was sent against what is stored."""
