@@ -12,7 +12,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gateway.commands.requests import DeskError
 from gateway.storage.read_pool import ArchiveError
-from gateway.web.api import building, router
+from gateway.web.api import router
 from gateway.web.cache import Board
 from gateway.web.console.console import Console
 from gateway.web.guard import LARGEST_BODY, Doors, Pace, SecurityHeaders
@@ -50,7 +50,6 @@ def build_app(parts: Parts, hosts: Iterable[str] = ()) -> FastAPI:
         redoc_url=None,
         redirect_slashes=False,
     )
-    app.include_router(building.routes(board), prefix=API)
     app.include_router(router.routes(board), prefix=API)
     app.include_router(console.routes(), include_in_schema=False)
     console.mount_static(app)

@@ -14,10 +14,10 @@ from typing import Any
 
 from config.loader import load_site
 from config.site import Site
-from wenlan.cli import ENVIRONMENT
 from wenlan.example import nats
 from wenlan.example.ports import for_site, free
 from wenlan.example.processes import Part, Supervisor, until
+from wenlan.example.site import ENVIRONMENT
 
 
 @dataclass(frozen=True, slots=True)

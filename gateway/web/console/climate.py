@@ -13,7 +13,7 @@ from gateway.climate.conditions import CLIMATE, Gauge, Roster, condition_of, unh
 from gateway.commands import readers as command_readers
 from gateway.devices import readers as device_readers
 from gateway.devices.snapshot import Freshness, Picture
-from gateway.web.api import views
+from gateway.web.api.system import device_body
 from gateway.web.cache import Board
 from gateway.web.console import svg
 from gateway.web.console.alarms import alarm_name
@@ -210,4 +210,4 @@ def _device(
         limit = limits.get(offered.quantity.value) if judged else None
         condition = condition_of(now.value or 0.0, limit) if live else "unknown"
         points.append({"card": offered, "now": now, "live": live, "condition": condition})
-    return {"row": row, "view": views.device(row, picture), "points": points}
+    return {"row": row, "view": device_body(row, picture), "points": points}

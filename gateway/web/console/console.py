@@ -7,9 +7,19 @@ from starlette.responses import Response
 
 from gateway.web import live_socket
 from gateway.web.cache import Board
-from gateway.web.console import alarms, climate, forms
+from gateway.web.console import (
+    alarms,
+    circulation,
+    climate,
+    deliveries,
+    forms,
+    system,
+    visits,
+)
 from gateway.web.console.page import Frame
 from gateway.web.problems import Problem
+
+SUBJECTS = (climate, alarms, visits, circulation, deliveries, system, forms)
 
 
 class Console:
@@ -21,9 +31,8 @@ class Console:
     def routes(self) -> APIRouter:
         """Make the routes."""
         router = APIRouter()
-        climate.add(router, self._frame)
-        alarms.add(router, self._frame)
-        forms.add(router, self._frame)
+        for subject in SUBJECTS:
+            subject.add(router, self._frame)
         live_socket.add(router, self._frame.board)
         return router
 

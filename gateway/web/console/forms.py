@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from gateway.commands.requests import DeskError, Order
-from gateway.web.console import alarms, climate, preferences
+from gateway.web.console import alarms, climate, deliveries, preferences
 from gateway.web.console.page import Frame
 from gateway.web.problems import DESK_STATUS, Problem
 
@@ -135,7 +135,7 @@ def _add_robots(router: APIRouter, frame: Frame) -> None:
             wanted = Order(robot, form.text("action"), arguments=given)
             await frame.board.parts.desk.command(wanted, form.who())
         except DeskError as error:
-            context = await alarms.robots_context(frame.board)
+            context = await deliveries.robots_context(frame.board)
             context |= {"problem": error.code}
             return frame.page(request, "robots", DESK_STATUS.get(error.code, 422), **context)
         return accepted(form, "/robots")

@@ -13,7 +13,7 @@ from starlette.responses import HTMLResponse, Response
 from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
-from gateway.web.api.views import calendar_of
+from gateway.web.api.window import calendar_of
 from gateway.web.cache import Board
 from gateway.web.console import preferences, wording
 from gateway.web.console.locale import Speech

@@ -5,9 +5,9 @@ from typing import Any
 from contracts.instants import SECOND
 from gateway.alarms import readers as alarm_readers
 from gateway.circulation import readers as loan_readers
-from gateway.web.api import views
-from gateway.web.api.building import gate_days
-from gateway.web.api.router import robots_now
+from gateway.web.api.deliveries import robots_now, robots_of
+from gateway.web.api.visits import gate_days
+from gateway.web.api.window import calendar_of
 from gateway.web.cache import Board
 
 KEPT = 5 * SECOND
@@ -33,7 +33,7 @@ class Today:
 
     async def _read(self, now: int) -> dict[str, Any]:
         parts = self._board.parts
-        calendar = views.calendar_of(parts.site)
+        calendar = calendar_of(parts.site)
         day = calendar.day_of(now)
         gates = await gate_days(self._board, parts.site.gates, [day], KEPT)
         counts = await parts.archive.ask(loan_readers.loan_counts, calendar.begin(day), now + 1)
@@ -54,5 +54,5 @@ class Today:
             "returns": loans(RETURN),
             "tasks": len(await parts.archive.ask(loan_readers.staff_tasks)),
             "robots": await robots_now(self._board),
-            "named": {device.id: device.name for device in views.robots_of(parts.site)},
+            "named": {device.id: device.name for device in robots_of(parts.site)},
         }

@@ -1,0 +1,43 @@
+"""The page of the robots and their deliveries."""
+
+from typing import Any
+
+from fastapi import APIRouter
+from starlette.requests import Request
+from starlette.responses import Response
+
+from gateway.commands import readers as command_readers
+from gateway.deliveries import readers as delivery_readers
+from gateway.web.api.deliveries import robots_now, robots_of
+from gateway.web.cache import Board
+from gateway.web.console import svg
+from gateway.web.console.page import Frame
+
+
+def add(router: APIRouter, frame: Frame) -> None:
+    """Add the routes."""
+    board = frame.board
+
+    @router.get("/robots")
+    async def robots(request: Request) -> Response:
+        return frame.page(request, "robots", **await robots_context(board))
+
+
+async def robots_context(board: Board) -> dict[str, Any]:
+    """Gather what the page of the robots shows."""
+    parts = board.parts
+    roster = await board.roster()
+    return {
+        "robots": await robots_now(board),
+        "named": {device.id: device.name for device in robots_of(parts.site)},
+        "actions": {name: row.card.actions for name, row in roster.devices.items()},
+        "deliveries": await parts.archive.ask(delivery_readers.deliveries, 30),
+        "plan": svg.plan(parts.site.fleet),
+        "stations": {one.id: one for one in parts.site.fleet.stations},
+        "orders": [
+            row
+            for row in await parts.archive.ask(command_readers.commands, "", "", 30)
+            if row.action != "write"
+        ][:8],
+        "problem": "",
+    }
