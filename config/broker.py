@@ -40,7 +40,9 @@ def broker_address(url: str) -> BrokerAddress:
     """
     scheme, separator, rest = url.partition("://")
     if not separator or scheme not in PORTS:
-        raise ValueError("is not a broker's address; write mqtt://host:1883, or mqtts://host:8883 for TLS")
+        raise ValueError(
+            "is not a broker's address; write mqtt://host:1883, or mqtts://host:8883 for TLS"
+        )
     credentials, at, place = rest.rpartition("@")
     match = _ADDRESS.fullmatch(place)
     if match is None:
@@ -50,7 +52,9 @@ def broker_address(url: str) -> BrokerAddress:
         )
     port = int(match["port"] or PORTS[scheme])
     if not 0 < port < 2**16:
-        raise ValueError("the port of a broker's address is from 1 to 65535")
+        raise ValueError(
+            "the port of a broker's address is out of range; write one from 1 to 65535"
+        )
     user, colon, password = credentials.partition(":")
     if at and not user:
         raise ValueError("a broker's address with an @ names a user before it")

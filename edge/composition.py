@@ -5,7 +5,6 @@ import contextlib
 import logging
 import random
 import secrets
-import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
@@ -78,7 +77,11 @@ def program_version() -> str:
 
 def io_for(broker: Broker) -> Io:
     """Give the world to a client of these brokers."""
-    return Io(connect_to(broker), asyncio.sleep, time.monotonic, random.Random())  # noqa: S311 - pauses
+
+    def seconds() -> float:
+        return asyncio.get_running_loop().time()
+
+    return Io(connect_to(broker), asyncio.sleep, seconds, random.Random())  # noqa: S311 - pauses, not secrets
 
 
 def build_parts(edge: Edge, now: Now) -> Parts:

@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 import random
 import socket
-import time
 from collections.abc import Callable, Generator
 from pathlib import Path
 
@@ -48,7 +47,8 @@ async def run_gateway(
         await keeper.open(site, data / STORE)
         archive = Archive(data / STORE)
         try:
-            io = Io(connect_to(site.broker), asyncio.sleep, time.monotonic, random.Random())  # noqa: S311 - pauses
+            clock = asyncio.get_running_loop().time
+            io = Io(connect_to(site.broker), asyncio.sleep, clock, random.Random())  # noqa: S311 - pauses
             addresses = site.broker.addresses
             subscriber = Subscriber(site.site, addresses, outbox, keeper.offer, now, io)
             desk = Desk(site.site, keeper, outbox, now)

@@ -9,7 +9,6 @@ from datetime import datetime, time, timedelta
 from functools import partial
 from pathlib import Path
 from random import Random
-from time import monotonic
 from typing import Any
 
 from config.broker import Broker
@@ -128,8 +127,12 @@ class _Day:
 
 
 def io_for(broker: Broker) -> Io:
-    """Give the world to a robot on these brokers."""
-    return Io(connect_to(broker), asyncio.sleep, monotonic, Random())  # noqa: S311 - pauses
+    """Give the world to a client of these brokers."""
+
+    def seconds() -> float:
+        return asyncio.get_running_loop().time()
+
+    return Io(connect_to(broker), asyncio.sleep, seconds, Random())  # noqa: S311 - pauses, not secrets
 
 
 async def run_simulators(

@@ -9,7 +9,6 @@ import hashlib
 import logging
 import random
 import re
-import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -144,7 +143,8 @@ def card_of(device: str, space: str | None, export: Export) -> Card:
 
 async def _send(site: Site, journal: Journal, card: Card | None) -> None:
     topics = of_edge(site.site, EDGE)
-    io = Io(connect_to(site.broker), asyncio.sleep, time.monotonic, random.Random())  # noqa: S311 - pauses
+    clock = asyncio.get_running_loop().time
+    io = Io(connect_to(site.broker), asyncio.sleep, clock, random.Random())  # noqa: S311 - pauses
     session = Session(identity("import", site.site, journal.stream), (topics.ack,))
     client = Client(site.broker.addresses, session, io)
     # All of it is past: it goes in order.

@@ -97,7 +97,7 @@ def test_paths_are_read_from_the_folder_of_the_file() -> None:
         (5, "dictionary"),
         ([5], "is not text"),
         ([f"mqtt://a:{one + 1}" for one in range(9)], "at most 8"),
-        ("mqtt://a:0", "from 1 to 65535"),
+        ("mqtt://a:0", "out of range"),
         ("mqtt://@a", "names a user"),
         ("mqtt://a/b", "write mqtt://host:1883"),
         ("http://a", "write mqtt://host:1883, or mqtts://"),
