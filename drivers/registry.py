@@ -21,7 +21,7 @@ LINKS = {
     "modbus-tcp": ("drivers.links.tcp", "ModbusTcpLink"),
     "feig-serial": ("drivers.links.serial_line", "SerialLine"),
     "sip2": ("drivers.links.sip2_tcp", "Sip2Connection"),
-    "vda5050": ("drivers.links.vehicle_mailboxes", "VehicleBroker"),
+    "vda5050": ("drivers.links.vehicle_mailboxes", "VehicleMailboxes"),
 }
 
 GATE_CHANNELS = 8

@@ -8,14 +8,13 @@ from pathlib import Path
 
 import uvicorn
 
-from config.broker import broker_address
 from config.site import Site
 from gateway.commands.requests import Desk
 from gateway.devices.snapshot import Live
 from gateway.engine.outbox import Outbox
 from gateway.engine.writer_thread import Keeper
 from gateway.ingest.after_commit import Performer
-from gateway.ingest.subscriber import Broker
+from gateway.ingest.subscriber import Subscriber
 from gateway.web.header_deadline import ImpatientProtocol
 from runtime.host import Host
 
@@ -45,13 +44,15 @@ async def run_gateway(site: Site, data: Path, host: Host, http_host: str, http_p
         await keeper.open(site, data / STORE, host.connect)
         archive = Archive(data / STORE, host.connect, host.threads("archive", READERS))
         try:
-            broker = Broker(site.site, broker_address(site.broker), outbox, keeper.offer, now)
+            addresses = site.broker.addresses
+            io = host.mqtt(site.broker)
+            subscriber = Subscriber(site.site, addresses, outbox, keeper.offer, now, io)
             desk = Desk(site.site, keeper, outbox, now, host.new_id)
             app = build_app(Parts(site, live, archive, desk, now), (*site.hosts, http_host))
             async with asyncio.TaskGroup() as group:
                 group.create_task(keeper.run(), name="keeper")
                 group.create_task(keeper.keep_time(), name="clock")
-                group.create_task(broker.run(), name="broker")
+                group.create_task(subscriber.run(), name="subscriber")
                 group.create_task(serve(app, listener), name="http")
         finally:
             archive.close()

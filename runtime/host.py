@@ -14,9 +14,13 @@ from pathlib import Path
 from random import Random
 from typing import TypeAlias
 
+from config.broker import Broker
 from runtime.clock import Clock, system_clock
 from runtime.database import Connect, connect
 from runtime.folder import Folder, SystemFolder
+from runtime.mqtt.client import Io
+from runtime.mqtt.connect import Connect as ConnectToBroker
+from runtime.mqtt.connect import connect_to
 
 Streams: TypeAlias = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 OpenConnection: TypeAlias = Callable[[str, int], Awaitable[Streams]]
@@ -37,8 +41,17 @@ class Host:
     threads: Callable[[str, int], Executor]
     """Makes an executor of so many threads with this name; whoever gets it ends it."""
     open_connection: OpenConnection
+    brokers: Callable[[Broker], ConnectToBroker]
+    """Gives what connects to the brokers that a site file names."""
     block: Callable[[float], None]
     """Lets a thread of an executor rest; never the loop."""
+    boot: str
+    """The kernel's boot id: with the same one, the monotonic clock went on. Empty: not known."""
+
+    def mqtt(self, broker: Broker) -> Io:
+        """Give what a client of these brokers needs."""
+        clock = self.clock
+        return Io(self.brokers(broker), clock.sleep, clock.monotonic, self.random)
 
     def new_id(self) -> str:
         """Give an id that nobody else ever gives."""
@@ -55,8 +68,17 @@ def system_host() -> Host:
         SystemFolder,
         _threads,
         asyncio.open_connection,
+        connect_to,
         time.sleep,
+        _boot(),
     )
+
+
+def _boot() -> str:
+    try:
+        return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+    except OSError:  # not Linux: what goes on over a restart is judged by the wall clock
+        return ""
 
 
 def _threads(name: str, count: int) -> Executor:

@@ -2,16 +2,21 @@
 
 import asyncio
 import logging
+import secrets
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta
+from functools import partial
 from pathlib import Path
 from random import Random
 from typing import Any
 
+from config.broker import Broker
 from config.links import LibrarySystem, ModbusTcp, TagReaderDevice
 from config.site import Site
 from contracts.instants import SECOND, Instant, moment
+from runtime.mqtt.client import Io
+from runtime.mqtt.connect import connect_to
 from simulators.activity import Activity
 from simulators.building.visitors import People, expected
 from simulators.building.world import World
@@ -122,6 +127,15 @@ class _Day:
         }
 
 
+def io_for(broker: Broker) -> Io:
+    """Give the world to a client of these brokers."""
+
+    def seconds() -> float:
+        return asyncio.get_running_loop().time()
+
+    return Io(connect_to(broker), asyncio.sleep, seconds, Random())  # noqa: S311 - pauses, not secrets
+
+
 async def run_simulators(
     site: Site,
     data: Path,
@@ -143,7 +157,8 @@ async def run_simulators(
         world = World(site, options.starts or beginning(site, now()), options.seed, people)
         bench = Bench(world, Faults(ledger, now), ledger, options.seed)
         servers = [(link, bench.server(link)) for link in links]
-        fleet = robots(site, ledger, bench.faults, now)
+        token = partial(secrets.token_hex, 6)
+        fleet = robots(site, ledger, bench.faults, now, io_for, token)
         for _, device in site.devices():
             if device.id not in bench.faults.targets():
                 bench.faults.admit(device.id, _WAYS.get(type(device), WIRE))

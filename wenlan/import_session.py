@@ -7,12 +7,12 @@ file alone: importing a file again sends what the gateway already has, and it st
 import asyncio
 import hashlib
 import logging
+import random
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from config.broker import broker_address
 from config.site import Site
 from contracts.codec import ContractError, encode
 from contracts.instants import Instant
@@ -23,8 +23,10 @@ from contracts.topics import EdgeTopics, of_edge
 from dataloggers.export import Export, Refused, Value, read_export, refuse_size
 from dataloggers.header import UnusableFileError
 from edge.journal.journal import Budget, Journal
-from edge.uplink.uplink import Publish, Uplink
-from runtime.mqtt.client import Broker, Client, identity
+from edge.uplink.uplink import Uplink
+from runtime.mqtt.client import Client, Io, Session, identity
+from runtime.mqtt.connect import connect_to
+from runtime.mqtt.connection import Message, Outgoing
 
 log = logging.getLogger(__name__)
 
@@ -52,18 +54,19 @@ class ImportResult(NamedTuple):
 class _Talk:
     """Announces the logger, and hears the acks."""
 
-    def __init__(
-        self, uplink: Uplink, publish: Publish, topics: EdgeTopics, card: Card | None
-    ) -> None:
+    def __init__(self, uplink: Uplink, topics: EdgeTopics, card: Card | None) -> None:
         self._uplink = uplink
-        self._publish = publish
         self._topics = topics
         self._card = card
 
-    async def greet(self) -> None:
-        if self._card is not None:
-            topic = self._topics.card + self._card.device
-            await self._publish(topic, encode(self._card), 1, retain=True)
+    def will(self) -> None:
+        """Leave nothing: an import that is cut off is begun again."""
+
+    def greeting(self) -> Sequence[Outgoing]:
+        if self._card is None:
+            return ()
+        topic = self._topics.card + self._card.device
+        return [Outgoing(topic, encode(self._card), retain=True)]
 
     def connected(self) -> None:
         self._uplink.connected()
@@ -71,15 +74,15 @@ class _Talk:
     def disconnected(self) -> None:
         self._uplink.disconnected()
 
-    async def received(self, topic: str, payload: bytes) -> None:
-        if topic == self._topics.ack:
+    async def received(self, message: Message) -> None:
+        if message.topic == self._topics.ack:
             try:
-                await self._uplink.acknowledge(payload)
+                await self._uplink.acknowledge(message.payload)
             except ContractError as error:
                 log.warning("an acknowledgement made no sense: %s", error)
 
-    async def leave(self) -> None:
-        """Say nothing: what was sent is acknowledged."""
+    def farewell(self) -> Sequence[Outgoing]:
+        return ()
 
 
 async def import_csv(
@@ -140,20 +143,18 @@ def card_of(device: str, space: str | None, export: Export) -> Card:
 
 async def _send(site: Site, journal: Journal, card: Card | None) -> None:
     topics = of_edge(site.site, EDGE)
-    client = Client(
-        broker_address(site.broker),
-        identity("import", site.site, journal.stream),
-        (topics.ack,),
-    )
-    broker = Broker(client)
+    clock = asyncio.get_running_loop().time
+    io = Io(connect_to(site.broker), asyncio.sleep, clock, random.Random())  # noqa: S311 - pauses
+    session = Session(identity("import", site.site, journal.stream), (topics.ack,))
+    client = Client(site.broker.addresses, session, io)
     # All of it is past: it goes in order.
-    uplink = Uplink(journal, topics.journal, broker.publish, present=0)
-    talk = _Talk(uplink, broker.publish, topics, card)
+    uplink = Uplink(journal, topics.journal, client.publish, present=0)
+    talk = _Talk(uplink, topics, card)
     async with asyncio.TaskGroup() as group:
         tasks = [
             group.create_task(journal.run(), name="journal"),
             group.create_task(uplink.run(), name="uplink"),
-            group.create_task(broker.run(talk), name="broker"),
+            group.create_task(client.run(talk), name="broker"),
         ]
         await uplink.drained()
         for task in tasks:

@@ -5,11 +5,12 @@ from collections.abc import AsyncIterator
 
 from config.links import Device, Robot
 from contracts.instants import moment
-from drivers.links.vehicle_mailboxes import Arrival, VehicleBroker
+from drivers.links.vehicle_mailboxes import Arrival, VehicleMailboxes
 from drivers.model import DriverSpec
 from drivers.protocols import vda5050
 from drivers.protocols.vda5050 import (
     Connection,
+    ConnectionState,
     Header,
     InstantActions,
     Order,
@@ -18,12 +19,13 @@ from drivers.protocols.vda5050 import (
     Unreadable,
 )
 from runtime.clock import Clock
+from runtime.mqtt.whereabouts import Whereabouts
 
 
 class Vda5050Vehicle:
     """One robot, as its master speaks to it."""
 
-    def __init__(self, robot: Robot, link: VehicleBroker, clock: Clock) -> None:
+    def __init__(self, robot: Robot, link: VehicleMailboxes, clock: Clock) -> None:
         self.device = robot.id
         self.refused = 0
         """Messages that came under the robot's name and made no sense."""
@@ -31,6 +33,7 @@ class Vda5050Vehicle:
         self._link = link
         self._clock = clock
         self._sent: Counter[str] = Counter()
+        self._whereabouts = Whereabouts()
 
     async def send(self, order: Order) -> None:
         """Publish an order; nothing is proven until the state echoes it. Raises LinkDownError."""
@@ -52,7 +55,16 @@ class Vda5050Vehicle:
             message = self._read(arrival)
             if isinstance(message, Unreadable):
                 self.refused += 1
+            elif self._outdated(arrival, message):
+                continue
             yield message
+
+    def _outdated(self, arrival: Arrival, message: State | Connection) -> bool:
+        """Whether a broker that the robot has left speaks of it: by its will, or from memory."""
+        alive = isinstance(message, State) or message.connection_state == ConnectionState.ONLINE
+        if alive and not arrival.retained:
+            self._whereabouts.heard(self.device, arrival.broker)
+        return self._whereabouts.elsewhere(self.device, arrival.broker)
 
     def _read(self, arrival: Arrival) -> State | Connection | Unreadable:
         topic = self._link.base(self._robot) + arrival.channel
@@ -84,7 +96,7 @@ class Vda5050Vehicle:
         )
 
 
-def build(device: Device, link: VehicleBroker, clock: Clock) -> Vda5050Vehicle:
+def build(device: Device, link: VehicleMailboxes, clock: Clock) -> Vda5050Vehicle:
     """Make the driver of one robot."""
     assert isinstance(device, Robot)
     return Vda5050Vehicle(device, link, clock)

@@ -87,6 +87,8 @@ class Inbox:
         self._devices = {device: _Device() for device in targets.devices}
         self._answer_from = clock.monotonic() + ANSWERED_EVERY
         self._answered: dict[str, float] = {}
+        self._taken: set[str] = set()
+        """Commands of this life that have not ended."""
 
     @property
     def devices(self) -> Sequence[str]:
@@ -94,14 +96,17 @@ class Inbox:
         return self._targets.devices
 
     def resume(self) -> None:
-        """Settle what a restart left open: a command that had begun is never begun again."""
+        """Settle what a restart left open: a command that had begun is never begun again.
+
+        Call it again when a sick disk gave up late what is remembered on it.
+        """
         for name, reason in list(self._known.damaged.items()):
             why = f"what was remembered of it cannot be read ({reason}); look at the device"
             self._finish(name, self._known.lost(), Ended(OutcomeStatus.FAILED, None, why))
         for name, known in list(self._known.values.items()):
             if known.finished:
                 self._forget.set(name, self._known.forget_at(known))
-            else:
+            elif name not in self._taken:
                 why = "the edge restarted while it ran; look at the device"
                 self._finish(name, known, Ended(OutcomeStatus.FAILED, None, why))
 
@@ -152,6 +157,7 @@ class Inbox:
             self._finish(command.id, known, Ended(OutcomeStatus.REFUSED, None, reason))
             return
         ticket = self._journal.append([], [change])
+        self._taken.add(command.id)
         own.queue.put_nowait(_Waiting(command, known, self._clock.monotonic() + left, ticket))
 
     def _answer_again(self, name: str, known: Known) -> None:
@@ -159,7 +165,7 @@ class Inbox:
         now = self._clock.monotonic()
         if known.finished and known.status and now >= self._answered.get(name, self._answer_from):
             self._answered[name] = now + ANSWERED_EVERY
-            ended = Ended(OutcomeStatus(known.status), known.value, known.reason)
+            ended = Ended(known.status, known.value, known.reason)
             self._journal.append([self._known.outcome(name, known, ended)])
 
     async def _carry_out(self, waiting: _Waiting) -> None:
@@ -191,6 +197,7 @@ class Inbox:
     def _finish(self, name: str, known: Known, ended: Ended) -> None:
         if ended.status is not OutcomeStatus.DONE:
             log.warning("command %s for %s: %s", name, known.device, ended.reason)
+        self._taken.discard(name)
         outcome, change = self._known.finished(name, known, ended)
         self._journal.append([outcome], [change])
         self._answered[name] = self._clock.monotonic() + ANSWERED_EVERY

@@ -8,7 +8,7 @@ from msgspec.structs import replace
 from contracts.bounds import shortened
 from contracts.instants import Instant
 from contracts.messages import Command
-from contracts.records import CommandOutcome, OutcomeStatus
+from contracts.records import CommandOutcome
 from edge.journal.port import Change, Journal
 from edge.journal.terms import Term, Terms
 from runtime.clock import Clock
@@ -37,7 +37,7 @@ class Known(Struct, frozen=True):
 class Ended(Struct, frozen=True):
     """How a command ended."""
 
-    status: OutcomeStatus
+    status: str
     value: float | None = None
     reason: str = ""
 

@@ -57,9 +57,13 @@ class Outputs:
         self._retries: dict[str, _Retry] = defaultdict(_Retry)
 
     def resume(self) -> None:
-        """Take up the leases that were remembered; one that cannot be read is over."""
-        for lease in self._leases.values.values():
-            self._timers.set(lease.key, self._leases.end(lease))
+        """Take up the leases that were remembered; one that cannot be read is over.
+
+        Call it again when a sick disk gave up late what is remembered on it.
+        """
+        for key, lease in self._leases.values.items():
+            if key not in self._timers:
+                self._timers.set(key, self._leases.end(lease))
         for key, reason in list(self._leases.damaged.items()):
             self._replace_damaged(key, reason)
 

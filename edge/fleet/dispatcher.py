@@ -116,6 +116,7 @@ class Dispatcher:
     async def tick(self) -> None:
         """Do what is due. Call it every second."""
         async with self._lock:
+            self._book.take_up()
             self._book.end_damaged()
             self._sight.watch()
             if not self._sight.present:

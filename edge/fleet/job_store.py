@@ -37,13 +37,16 @@ class Book:
         self._prefix = f"{robot}/"
         ended = self._endings.values.get(robot)
         self.ended: dict[str, DeliveryStep] = {} if ended is None else dict(ended.steps)
-        self.jobs: dict[str, Job] = {
-            key.removeprefix(self._prefix): job
-            for key, job in self._memory.values.items()
-            if key.startswith(self._prefix)
-        }
+        self.jobs: dict[str, Job] = {}
         self._since: dict[str, float] = {}
         self._tickets: dict[str, Ticket] = {}
+        self.take_up()
+
+    def take_up(self) -> None:
+        """Take up what was remembered, also when a sick disk gives it up late."""
+        for key, job in self._memory.values.items():
+            if key.startswith(self._prefix):
+                self.jobs.setdefault(key.removeprefix(self._prefix), job)
 
     @property
     def current(self) -> Job | None:

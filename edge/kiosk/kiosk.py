@@ -80,8 +80,6 @@ class SelfCheck:
     _reader_watch: Watch = field(init=False)
     _library_watch: Watch = field(init=False)
     _seen: Pad = field(default_factory=Pad, init=False)
-    _open: list[Loan] = field(default_factory=list, init=False)
-    """Loans that a restart interrupted."""
     _first_look: float | None = field(default=None, init=False)
     _noise: int = field(default=0, init=False)
     _patrons: dict[str, Patron] = field(default_factory=dict, init=False)
@@ -102,8 +100,6 @@ class SelfCheck:
 
     def _remember_all(self) -> None:
         self._first_look, self._patrons, self._seen = None, {}, Pad()
-        self._loans.hand_over_damaged()
-        self._open = self._loans.open()
         now, kiosk = self.clock.monotonic(), self.kiosk.id
         if (session := self._sessions.values.get(kiosk)) is not None:
             self._seen = (
@@ -132,8 +128,8 @@ class SelfCheck:
         await self._read_new()
         if self._library_watch.due(LIBRARY_PERIOD):
             await self._greet_library()
-        if self._open:
-            await self._settle()
+        if interrupted := self._interrupted():
+            await self._settle(interrupted)
         elif self._library_watch.available and (dealing := wanted(self._seen)) is not None:
             await self._deal(dealing)
             return 0.0
@@ -180,27 +176,27 @@ class SelfCheck:
         else:
             self._library_watch.back()
 
-    async def _settle(self) -> None:
+    def _interrupted(self) -> list[Loan]:
+        """Give the loans that a restart left open, also when a sick disk gives them up late."""
+        self._loans.hand_over_damaged()
+        return self._loans.open()
+
+    async def _settle(self, interrupted: Sequence[Loan]) -> None:
         assert self._first_look is not None
-        still_open = []
-        for loan in self._open:
+        for loan in interrupted:
             lies_there = self._seen.holds(loan.uids)
             if not lies_there and self._seen.at - self._first_look < ABSENCE:
-                still_open.append(loan)  # the field may have holes: look again
-                continue
+                continue  # the field may have holes: look again
             if loan.phase is Phase.ASKING and not self._library_watch.available:
-                still_open.append(loan)
                 continue
             try:
                 ended = await self._desk.settle(loan, lies_there=lies_there)
             except LinkDownError as error:
                 self._library_watch.gone(error)
-                still_open.append(loan)
                 continue
             if ended.phase is Phase.REFUSED:
                 # Nothing had been done; if it still lies here, it may be asked anew.
                 self._seen = postponed(self._seen, loan.uids)
-        self._open = still_open
 
     async def _deal(self, dealing: Dealing) -> None:
         patron = None

@@ -2,6 +2,9 @@
 
 import asyncio
 import contextlib
+import random
+import ssl
+import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -16,9 +19,10 @@ from contracts.topics import of_edge
 from edge.commands.inbox import Commands, Targets
 from edge.journal.journal import Journal
 from edge.uplink.send_window import MOST_RECORDS
-from edge.uplink.session import Conversation, Who, will_of
+from edge.uplink.session import Conversation, Who
 from edge.uplink.uplink import Uplink
-from runtime.mqtt.client import Broker, Client, identity
+from runtime.mqtt.client import Client, Io, Session, identity
+from runtime.mqtt.connect import connector
 from tests.scenario.acker import TOPICS, Gateway, Nats, clock, ended, site_at, until
 from wenlan.import_session import import_csv
 
@@ -35,18 +39,14 @@ class Edge:
 @contextlib.asynccontextmanager
 async def running(tmp_path: Path, port: int, cards: Sequence[Card] = ()) -> AsyncIterator[Edge]:
     async with Journal(tmp_path / "journal.sqlite3", clock) as journal:
-        client = Client(
-            BrokerAddress("127.0.0.1", port, tls=False, username=None, password=None),
-            identity("edge", "site", "stacks"),
-            (TOPICS.ack, TOPICS.command),
-            TOPICS.state,
-            will_of("stacks"),
-        )
-        broker = Broker(client)
-        uplink = Uplink(journal, TOPICS.journal, broker.publish)
+        session = Session(identity("edge", "site", "stacks"), (TOPICS.ack, TOPICS.command))
+        connect = connector(ssl.create_default_context)
+        io = Io(connect, asyncio.sleep, time.monotonic, random.Random(1))
+        client = Client([BrokerAddress("127.0.0.1", port)], session, io)
+        uplink = Uplink(journal, TOPICS.journal, client.publish)
         commands = Commands(Targets(), journal, clock)
         who = Who("stacks", "test", TOPICS, cards)
-        conversation = Conversation(who, journal, uplink, commands, broker.publish, clock)
+        conversation = Conversation(who, journal, uplink, commands, client.publish, clock)
         async with asyncio.TaskGroup() as group:
             tasks = [
                 group.create_task(work, name=name)
@@ -54,7 +54,7 @@ async def running(tmp_path: Path, port: int, cards: Sequence[Card] = ()) -> Asyn
                     "journal": journal.run(),
                     "uplink": uplink.run(),
                     "prune": uplink.prune(),
-                    "broker": broker.run(conversation),
+                    "broker": client.run(conversation),
                     "presence": conversation.stay_present(),
                     "leases": commands.run(),
                 }.items()

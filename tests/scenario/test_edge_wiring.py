@@ -134,8 +134,8 @@ def test_a_broker_that_hangs_is_left_and_found_again(
     caplog: pytest.LogCaptureFixture,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    caplog.set_level(logging.INFO, "runtime.mqtt.client")
-    monkeypatch.setattr("runtime.mqtt.client.KEEP_ALIVE", 2)
+    caplog.set_level(logging.INFO, "runtime.mqtt")
+    monkeypatch.setattr("edge.composition.Session", partial(Session, keep_alive=2))
 
     async def story() -> None:
         nats = Nats(tmp_path / "nats")
@@ -220,7 +220,7 @@ def test_two_edges_under_one_name_are_noticed(
             )
             for name in ("one", "two")
         ]
-        await until(lambda: "another edge running under the same name" in caplog.text)
+        await until(lambda: "another client running under the same" in caplog.text)
         for edge in edges:
             await ended(edge)
         await nats.kill()

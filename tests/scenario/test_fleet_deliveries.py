@@ -10,6 +10,7 @@ from typing import Any
 import aiomqtt
 import pytest
 
+from config.broker import Broker as Brokers
 from config.links import Vda5050
 from config.site import Fleet
 from contracts.instants import SECOND
@@ -17,12 +18,13 @@ from contracts.messages import Command
 from contracts.records import DeliveryChanged, DeliveryStep, InputRefused, Record, RobotChanged
 from drivers.devices.vda5050_vehicle import SPEC
 from drivers.errors import DriverError
-from drivers.links.vehicle_mailboxes import VehicleBroker
+from drivers.links.vehicle_mailboxes import VehicleMailboxes
 from edge.fleet.delivery_request import delivery_of
 from edge.fleet.dispatcher import Dispatcher
 from edge.journal.journal import Journal
 from runtime.host import system_host
 from simulators.robots.robot import RobotModel, RobotSimulator
+from simulators.run import io_for
 from tests.broker import Broker
 
 Play = Callable[..., Any]
@@ -70,10 +72,20 @@ class House:
         self.ledger: list[tuple[str, str]] = []
         stations = {one.id: (one.x, one.y) for one in FLEET.stations}
         model = RobotModel(
-            self.broker.url, "uagv", "Example", "WL-001", stations, "dock", pace=pace
+            Brokers.model_validate(self.broker.url),
+            "uagv",
+            "Example",
+            "WL-001",
+            stations,
+            "dock",
+            pace=pace,
         )
         self.robot = RobotSimulator(
-            model, lambda _, **line: self.ledger.append((line["order"], line["step"])), now
+            model,
+            lambda _, **line: self.ledger.append((line["order"], line["step"])),
+            now,
+            io_for(model.broker),
+            "robot",
         )
         self.link_config = Vda5050.model_validate(
             {
@@ -95,7 +107,7 @@ class House:
     @asynccontextmanager
     async def edge(self) -> AsyncIterator[Dispatcher]:
         """Run an edge; leaving the block kills it."""
-        link = VehicleBroker(self.link_config, system_host())
+        link = VehicleMailboxes(self.link_config, system_host())
         robot = self.link_config.devices[0]
         async with Journal(self.folder / "journal.db", now) as journal:
             vehicle = SPEC.build(robot, link, now)
@@ -251,7 +263,7 @@ def test_a_link_without_a_broker_says_so_and_comes_up_when_there_is_one(
     async def story() -> None:
         house = House(tmp_path)
         async with house.edge() as dispatcher:
-            other = VehicleBroker(house.link_config, system_host())
+            other = VehicleMailboxes(house.link_config, system_host())
             with pytest.raises(DriverError, match="not connected"):
                 await other.publish("a/b", b"")
             await other.aclose()

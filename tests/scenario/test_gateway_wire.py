@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import random
 import time
 import urllib.request
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -14,7 +15,7 @@ import pytest
 from websockets.asyncio import client
 from websockets.typing import Origin
 
-from config.broker import broker_address
+from config.broker import Broker as Brokers
 from config.site import Site
 from contracts.codec import acks, commands, encode, encode_batch
 from contracts.instants import SECOND, Instant
@@ -28,10 +29,12 @@ from gateway.devices.snapshot import Live
 from gateway.engine.outbox import Outbox
 from gateway.engine.writer_thread import Keeper
 from gateway.ingest.after_commit import Performer
-from gateway.ingest.subscriber import Broker as Wire
+from gateway.ingest.subscriber import Subscriber
 from gateway.storage.sqlite import StoreError
 from runtime.database import connect, rows
 from runtime.host import system_host
+from runtime.mqtt.client import Io
+from runtime.mqtt.connect import connect_to
 from tests.broker import Broker, free_port
 from tests.unit.gateway.gateway_story import PROBE, small_site
 
@@ -53,7 +56,7 @@ def now() -> Instant:
 
 
 def on(broker: Broker) -> Site:
-    return small_site().model_copy(update={"broker": broker.url})
+    return small_site().model_copy(update={"broker": Brokers.model_validate(broker.url)})
 
 
 class FakeEdge:
@@ -115,14 +118,15 @@ async def core(site: Site, path: Path, broker: Broker) -> AsyncIterator[tuple[De
     host = system_host()
     keeper = Keeper(now, Performer(site.site, outbox, live), host.threads("store", 1))
     await keeper.open(site, path, host.connect)
-    wire = Wire(site.site, broker_address(broker.url), outbox, keeper.offer, now)
+    io = Io(connect_to(site.broker), asyncio.sleep, time.monotonic, random.Random(1))
+    wire = Subscriber(site.site, site.broker.addresses, outbox, keeper.offer, now, io)
     tasks = [
         asyncio.create_task(keeper.run(), name="keeper"),
         asyncio.create_task(keeper.keep_time(), name="clock"),
-        asyncio.create_task(wire.run(dice=lambda: 0.0), name="broker"),
+        asyncio.create_task(wire.run(), name="broker"),
     ]
     try:
-        await wire.connected.wait()
+        await wire.online.wait()
         yield Desk(site.site, keeper, outbox, now, host.new_id), live
     finally:
         for task in tasks:

@@ -14,7 +14,6 @@ from config.links import Device, Link, ModbusDevice, ModbusTcp
 from config.loader import ConfigError, Problem, SiteFile, dotted, load_site
 from config.registers import RegisterMap, RegisterPoint, Table, WordType
 from config.site import Gate, Site
-from contracts.instants import SECOND
 from contracts.quantities import Quantity
 from drivers import registry
 from drivers.protocols.modbus.plan import Block, plan
@@ -179,15 +178,13 @@ def _device_load(device: ModbusDevice, registers: RegisterMap) -> Load:
     """Play the schedule of the edge through and count."""
     schedule = Schedule(registers.points, device.period)
     longest = max(point.period or device.period for point in registers.points)
-    beats = max(1, min(MOST_BEATS, round(longest.total_seconds() * SECOND / schedule.shortest)))
-    # Far from 0, where nothing has been read yet.
-    begin = 10**15
+    beats = max(1, min(MOST_BEATS, round(longest.total_seconds() / schedule.shortest)))
     requests, octets = 0, 0
     for beat in range(beats):
-        blocks = plan(schedule.due(begin + beat * schedule.shortest), registers)
+        blocks = plan(schedule.due(beat * schedule.shortest), registers)
         requests += len(blocks)
         octets += sum(map(_octets, blocks))
-    seconds = beats * schedule.shortest / SECOND
+    seconds = beats * schedule.shortest
     return Load(requests / seconds, octets / seconds, len(plan(registers.points, registers)))
 
 
