@@ -75,6 +75,8 @@ class JournalFile:
         self.life = life
         self.words = Words(db)
         self.streams = load_streams(db)
+        self.moved_to = self.own.last
+        """Records of the own stream up to this number may be of any life."""
 
     @property
     def own(self) -> Stream:
@@ -180,6 +182,7 @@ class JournalFile:
                 save_stream(self.db, less)
         self.streams[less.slot] = less
         self.streams[own.slot] = own
+        self.moved_to = own.last
 
     def leave(self, name: str, closings: Sequence[Closing], stamp: Stamp) -> None:
         """Begin a new stream; the old one drains under its own numbers. One commit."""
