@@ -24,6 +24,7 @@ from config.registers import Table
 from drivers import registry
 from drivers.capabilities import Pollable
 from drivers.protocols.modbus.plan import Block, plan
+from runtime.host import system_host
 
 AIM = 2.0
 ROUNDS = 15
@@ -81,7 +82,7 @@ def config_of(port: int, model: str) -> ModbusTcp:
 async def compare(port: int, model: str) -> float:
     """Give the median ratio of CPU time of a poll, Wenlan's to the bare client's."""
     config = config_of(port, model)
-    link = registry.open_link(config)
+    link = registry.open_link(config, system_host())
     clock = iter(range(10**15, 10**18, 10**9))
     driver = registry.build(config.devices[0], link, lambda: next(clock))
     assert isinstance(driver, Pollable)

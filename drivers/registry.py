@@ -13,6 +13,7 @@ from contracts.quantities import NATURES, Quantity
 from drivers.capabilities import Now, Writable, WriteLimits
 from drivers.devices import feig_reader, register_device, sip2_system, vda5050_vehicle
 from drivers.model import DriverSpec, Family
+from runtime.host import Host
 
 # Imported when a link of the kind is opened: an edge without robots needs no MQTT client.
 LINKS = {
@@ -225,10 +226,10 @@ def spec_of(device: Device) -> DriverSpec:
     return spec
 
 
-def open_link(link: Link) -> Any:
+def open_link(link: Link, host: Host) -> Any:
     """Make the wire that a link of a site file describes; it connects on its first exchange."""
     module, name = LINKS[link.kind]
-    return getattr(importlib.import_module(module), name)(link)
+    return getattr(importlib.import_module(module), name)(link, host)
 
 
 def build(device: Device, link: Any, now: Now) -> object:

@@ -28,6 +28,7 @@ from edge.kiosk.patron_key import patron_key
 from edge.polling.poller import keep_polling
 from edge.uplink.session import Conversation, Who, will_of
 from edge.uplink.uplink import Uplink
+from runtime.host import Host
 from runtime.mqtt.client import Broker, Client, identity
 
 log = logging.getLogger(__name__)
@@ -72,14 +73,14 @@ def program_version() -> str:
         return "unknown"
 
 
-def build_parts(edge: Edge, now: Now) -> Parts:
+def build_parts(edge: Edge, host: Host) -> Parts:
     """Build every link and driver of an edge; nothing connects yet."""
     parts = Parts()
     for link_config in edge.links:
-        link = registry.open_link(link_config)
+        link = registry.open_link(link_config, host)
         parts.links.append(link)
         for device in link_config.devices:
-            driver = registry.build(device, link, now)
+            driver = registry.build(device, link, host.clock.wall)
             parts.drivers[device.id] = driver
             parts.cards.append(registry.card(driver, device, edge.id))
     parts.cards += [kiosk_card(kiosk, edge.id) for kiosk in edge.kiosks]
@@ -101,9 +102,10 @@ async def closing_links(links: Sequence[Closable]) -> AsyncIterator[None]:
         await asyncio.gather(*(link.aclose() for link in links))
 
 
-async def run_edge(site: Site, edge: Edge, data: Path, now: Now) -> None:
+async def run_edge(site: Site, edge: Edge, data: Path, host: Host) -> None:
     """Run until cancelled. Raises JournalError (in a group) when facts cannot be written down."""
-    parts = build_parts(edge, now)
+    now = host.clock.wall
+    parts = build_parts(edge, host)
     path = data / f"journal-{edge.id}.sqlite3"
     budget = Budget(edge.journal.largest, span(edge.journal.keep))
     async with (
@@ -111,8 +113,10 @@ async def run_edge(site: Site, edge: Edge, data: Path, now: Now) -> None:
         Journal(path, now, budget, parts.urgent(site)) as journal,
     ):
         await journal.append([EdgeStarted(now(), edge.id, program_version())])
-        keys = data / edge.id
-        kiosks = _kiosks(edge, parts, journal, now, keys) if edge.kiosks else {}
+        kiosks: dict[str, SelfCheck] = {}
+        if edge.kiosks:
+            key = patron_key(host.folder(data / edge.id), host.secret)
+            kiosks = _kiosks(edge, parts, journal, now, key)
         try:
             await _work(site, edge, parts, journal, kiosks, now)
         except BaseExceptionGroup as group:
@@ -220,10 +224,8 @@ def _dispatchers(
 
 
 def _kiosks(
-    edge: Edge, parts: Parts, journal: Journal, now: Now, keys: Path
+    edge: Edge, parts: Parts, journal: Journal, now: Now, key: bytes
 ) -> dict[str, SelfCheck]:
-    keys.mkdir(parents=True, exist_ok=True)
-    key = patron_key(keys)
     pads = {device.id: device for device in edge.devices() if isinstance(device, TagReaderDevice)}
     made: dict[str, SelfCheck] = {}
     for kiosk in edge.kiosks:

@@ -1,10 +1,10 @@
 """SQLite, through apsw: the one module that knows which library reaches it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from enum import Enum
 from pathlib import Path
-from typing import Final, Literal, TypeAlias
+from typing import Any, Final, Literal, Protocol, TypeAlias
 
 import apsw
 
@@ -55,10 +55,29 @@ _FAILURES: Final = {
 }
 
 
+UNACCEPTABLE: Final = (apsw.ConstraintError, apsw.MismatchError, apsw.TooBigError)
+"""The errors that `failure` sorts as REFUSED, for a handler that takes those alone."""
+
+
 def failure(error: DatabaseError) -> Failure:
     """Sort an error by its primary code; what apsw says of itself carries none."""
     code: int = getattr(error, "result", apsw.SQLITE_MISUSE)
     return _FAILURES.get(code & 0xFF, Failure.PROGRAM)
+
+
+class Connect(Protocol):
+    """Opens a database; what a composition hands down. `connect` is the system's."""
+
+    def __call__(
+        self,
+        path: Path,
+        *,
+        read_only: bool = False,
+        patience: float = 5.0,
+        statements: int = 100,
+    ) -> Connection:
+        """Open a file; raise DatabaseError."""
+        ...
 
 
 def connect(
@@ -90,9 +109,15 @@ def connect(
         else:
             _promise(connection, path)
     except BaseException:
-        connection.close()
+        close(connection)
         raise
     return connection
+
+
+def close(connection: Connection) -> None:
+    """Close, on a sick disk too: what was committed is in the log, and is found there."""
+    with suppress(DatabaseError):
+        connection.close()
 
 
 def _promise(connection: Connection, path: Path) -> None:
@@ -100,6 +125,21 @@ def _promise(connection: Connection, path: Path) -> None:
     if mode != "wal":
         raise apsw.CantOpenError(f"{path} lies where no write-ahead log can be kept, only {mode}")
     connection.pragma("synchronous", "full")
+
+
+def rows(
+    connection: Connection, statement: str, values: Sequence[Any] = ()
+) -> list[tuple[Any, ...]]:
+    """Give every row that a question has."""
+    return connection.execute(statement, values).fetchall()
+
+
+def one(connection: Connection, statement: str, values: Sequence[Any] = ()) -> tuple[Any, ...]:
+    """Give the first row of a question that always has one; raise LookupError when it has not."""
+    found: tuple[Any, ...] | None = connection.execute(statement, values).fetchone()
+    if found is None:
+        raise LookupError(f"no row: {statement}")
+    return found
 
 
 @contextmanager

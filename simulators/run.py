@@ -22,6 +22,7 @@ from simulators.ground_truth import Ledger
 from simulators.modbus.server import demand_loopback
 from simulators.modbus.site_devices import Bench, lanes
 from simulators.readers.self_check import run_circulation
+from simulators.readers.stack_requests import Ask, post
 from simulators.robots.fleet import RobotInHouse, robots, run_robots, under_way
 
 log = logging.getLogger(__name__)
@@ -158,7 +159,7 @@ async def run_simulators(
                     now,
                     bench.faults,
                     day.busyness,
-                    options.gateway,
+                    _asking(options.gateway),
                     day.activity,
                 )
                 group.create_task(circulation, name="circulation")
@@ -168,6 +169,11 @@ async def run_simulators(
             if refused is None:
                 raise
             raise refused from failed
+
+
+def _asking(gateway: str) -> Ask | None:
+    """Ask at an address, which may be empty, in threads of the loop's own."""
+    return (lambda request: asyncio.to_thread(post, gateway, request)) if gateway else None
 
 
 def _inhabit(

@@ -6,11 +6,8 @@ proven by the robot's state, never by MQTT.
 
 import asyncio
 import logging
-import random
 import re
-import secrets
 import ssl
-from collections.abc import Awaitable, Callable
 from typing import NamedTuple
 
 import aiomqtt
@@ -19,6 +16,7 @@ from config.broker import broker_address
 from config.links import Robot, Vda5050
 from drivers.errors import LinkDownError, NotSentError, RefusedError
 from drivers.protocols import vda5050
+from runtime.host import Host
 from runtime.mqtt.connection import connection, heeding
 
 log = logging.getLogger(__name__)
@@ -45,19 +43,13 @@ class Arrival(NamedTuple):
 class VehicleBroker:
     """Connects on first use, and again for ever."""
 
-    def __init__(
-        self,
-        config: Vda5050,
-        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
-        dice: Callable[[], float] = random.random,
-    ) -> None:
+    def __init__(self, config: Vda5050, host: Host) -> None:
         self.config = config
         self.dropped = 0
         """Messages given up because nobody read them."""
         self._address = broker_address(config.broker)
         self.where = f"{config.id} ({self._address.host}:{self._address.port})"
-        self._sleep = sleep
-        self._dice = dice
+        self._host = host
         self._boxes: dict[str, asyncio.Queue[Arrival]] = {
             self.base(robot): asyncio.Queue(MAILBOX) for robot in config.devices
         }
@@ -119,7 +111,7 @@ class VehicleBroker:
                     log.warning("%s is gone: %s; trying again", self.where, error)
             failures = 1 if self._met else failures + 1
             pause = min(FIRST_PAUSE * 2.0 ** min(failures - 1, 10), LONGEST_PAUSE)
-            await self._sleep(pause * (0.5 + 0.5 * self._dice()))
+            await self._host.clock.sleep(pause * (0.5 + 0.5 * self._host.random.random()))
 
     async def _stay(self) -> None:
         client = self._make()
@@ -162,7 +154,7 @@ class VehicleBroker:
         return aiomqtt.Client(
             self._address.host,
             self._address.port,
-            identifier=f"wl-{link}-{secrets.token_hex(4)}",
+            identifier=f"wl-{link}-{self._host.secret(4).hex()}",
             username=self._address.username,
             password=self._address.password,
             protocol=aiomqtt.ProtocolVersion.V311,

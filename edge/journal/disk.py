@@ -123,8 +123,7 @@ class Disk:
         """Close the file, whatever state it is in."""
         file, self.file = self.file, None
         if file is not None:
-            with suppress(DatabaseError):  # it is being given up; why is already known
-                await self._in_thread(file.close)
+            await self._in_thread(file.close)
 
     async def witness(self, *, now: bool = False) -> None:
         """Tell the witness of the newest number: at once, and once a second for good."""

@@ -34,6 +34,8 @@ RETRY = 2.0
 """Seconds after which what was answered, but not taken, is sent again."""
 OVERTAKEN = 1.0
 """Seconds; a batch sent that much before one that is acknowledged will not be any more."""
+UNCONFIRMED = 60.0
+"""Seconds after which a record that was named once only is sent again as if it were not."""
 CONFIRM = 1.5
 """Seconds of quiet after which the newest record that was named once is sent again."""
 
@@ -60,6 +62,16 @@ class Named(NamedTuple):
 
 
 @dataclass(slots=True)
+class _Once:
+    """Numbers that were named once."""
+
+    mark: int
+    """The number of the batch last sent when that was heard."""
+    numbers: Ranges
+    since: float
+
+
+@dataclass(slots=True)
 class Flight:
     """A batch that was sent and is not yet acknowledged."""
 
@@ -79,8 +91,7 @@ class _Book:
     track: Track
     horizon: int
     """Numbers up to it are backlog."""
-    once: list[tuple[int, Ranges]] = field(default_factory=list)
-    """What was named once, each with the number of the batch last sent when that was heard."""
+    once: list[_Once] = field(default_factory=list)
     twice: Ranges = field(default_factory=Ranges)
     """What is being deleted."""
     quiet_since: float = 0.0
@@ -90,11 +101,8 @@ class _Book:
     def follow(self, track: Track) -> None:
         """See what is held now."""
         if track.held != self.track.held:
-            self.once = [
-                (mark, kept)
-                for mark, numbers in self.once
-                if len(kept := shared(numbers, track.held))
-            ]
+            for one in self.once:
+                one.numbers = shared(one.numbers, track.held)
             self.twice = shared(self.twice, track.held)
             self._sum_up()
         self.track = track
@@ -103,16 +111,14 @@ class _Book:
         """Take an answer to batch `answered`, when `sent` were sent; `numbers` are held."""
         fresh = without(numbers, self.named)
         twice = Ranges()
-        for mark, some in self.once:
-            if mark < answered:
-                twice = twice.union(shared(some, numbers))
-        if len(twice):
-            self.once = [
-                (mark, kept) for mark, some in self.once if len(kept := without(some, twice))
-            ]
-            self.twice = self.twice.union(twice)
+        for one in self.once:
+            if one.mark < answered:
+                second = shared(one.numbers, numbers)
+                one.numbers = without(one.numbers, second)
+                twice = twice.union(second)
+        self.twice = self.twice.union(twice)
         if len(fresh):
-            self.once.append((sent, fresh))
+            self.once.append(_Once(sent, fresh, now))
         if len(fresh) or len(twice):
             self.quiet_since = now
             self._sum_up()
@@ -225,6 +231,8 @@ class SendWindow:
         for book in self._books.values():
             if not book.track.readable:
                 continue
+            if book.once:
+                moments.append(book.once[0].since + UNCONFIRMED)
             if book.to_confirm() and not self._flying(book):
                 moments.append(book.quiet_since + CONFIRM)
             if book.track.current and self._free(book, book.horizon + 1, book.track.next):
@@ -284,6 +292,8 @@ class SendWindow:
         ]
 
     def _expire(self, now: float) -> None:
+        for book in self._books.values():
+            book.doubt_old(now)
         over = [k for k, flight in self.flights.items() if flight.deadline <= now]
         late = [flight for k in over if not (flight := self._demote(k)).answered]
         if late:

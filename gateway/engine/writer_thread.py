@@ -6,10 +6,9 @@ and edges send again whatever had to be let go of meanwhile.
 
 import asyncio
 import logging
-import sqlite3
 from collections import deque
 from collections.abc import Awaitable, Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
@@ -21,6 +20,7 @@ from gateway.engine.writer import Writer, Written
 from gateway.ingest.pipeline import Ingest, Outcome
 from gateway.ingest.validation import Arrived
 from gateway.storage.sqlite import StoreError
+from runtime.database import Connect, DatabaseError
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -33,18 +33,22 @@ UNWRITABLE = AlarmKey("store", "gateway", "unwritable")
 
 
 class Keeper:
-    """Owns the writer's thread. `perform` gets every outcome, in order, after its commit."""
+    """Feeds the writer. `perform` gets every outcome, in order, after its commit.
+
+    The executor has one thread, and becomes the keeper's own.
+    """
 
     def __init__(
         self,
         now: Callable[[], Instant],
         perform: Callable[[Outcome], Awaitable[None]],
+        thread: Executor,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self._now = now
         self._perform = perform
         self._sleep = sleep
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="store")
+        self._thread = thread
         self._writer: Writer | None = None
         self._inbox: deque[Arrived] = deque()
         self._bytes = 0
@@ -53,9 +57,9 @@ class Keeper:
         self.let_go = 0
         """Messages that found the inbox full; edges send them again."""
 
-    async def open(self, site: Site, path: Path) -> None:
+    async def open(self, site: Site, path: Path, connect: Connect) -> None:
         """Open the store; raise StoreError."""
-        self._writer = await self._in_thread(lambda: Writer(site, path, self._now))
+        self._writer = await self._in_thread(lambda: Writer(site, path, self._now, connect))
 
     async def close(self) -> None:
         """Close the store, after whatever is being written."""
@@ -92,7 +96,7 @@ class Keeper:
             await self._sleep(min(max(pause, 0.05), 1.0))
 
     async def ask(self, work: Callable[[Ingest], T]) -> T:
-        """Do something in one transaction of the writer; raise sqlite3.Error when it cannot."""
+        """Do something in one transaction of the writer; raise DatabaseError when it cannot."""
         writer = self._opened()
         result, outcome = await self._in_thread(lambda: writer.ask(work))
         await self._perform(outcome)
@@ -121,7 +125,7 @@ class Keeper:
             try:
                 result, outcome = await self._in_thread(lambda: work(writer))
                 break
-            except (sqlite3.Error, StoreError) as error:
+            except (DatabaseError, StoreError) as error:
                 self._say_once(error)
                 await self._reopen(writer)
                 await self._sleep(pause)
@@ -139,7 +143,7 @@ class Keeper:
     async def _reopen(self, writer: Writer) -> None:
         try:
             await self._in_thread(writer.reopen)
-        except (sqlite3.Error, StoreError) as error:
+        except (DatabaseError, StoreError) as error:
             log.debug("the store cannot be opened again yet: %s", error)
 
     async def _resumed(self) -> None:

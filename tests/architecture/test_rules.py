@@ -1,15 +1,16 @@
-"""Who may import, catch, ask the clock or sleep where."""
+"""Who may import, catch, or sleep where."""
 
 import ast
 import subprocess
 import sys
+import tomllib
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.architecture.sources import PRODUCT, PURE, Source, python, source
+from tests.architecture.sources import PRODUCT, PURE, Source, python, source, tracked
 from tests.conftest import ROOT
 
 BROAD_CATCHES = {
@@ -18,21 +19,12 @@ BROAD_CATCHES = {
 }
 """Where one broad catch may stand, and why. Those that always raise again may stand anywhere."""
 BROAD = {"Exception", "BaseException"}
-IMPURE = {"asyncio", "logging", "time", "random", "socket", "sqlite3", "apsw"}
+IMPURE = {"apsw", "asyncio", "logging", "random", "socket", "sqlite3", "time"}
 DATABASES = {
     "runtime/database.py": "connects, and sorts the errors",
-    "wenlan/proofs/faulty_disk.py": "stands between SQLite and the disk",
+    "wenlan/proofs/faulty_files.py": "stands between SQLite and the disk",
 }
 """Who knows by which library SQLite is reached."""
-CLOCKS = {
-    "datetime": {"now", "utcnow", "today"},
-    "date": {"today"},
-    "time": {"time", "time_ns"},
-}
-STOPWATCHES = {"monotonic", "monotonic_ns", "perf_counter", "perf_counter_ns"}
-"""Of module `time`; a link's blocking read may hold one to its deadline."""
-ENTRIES = ("wenlan/", "benchmarks/", "runtime/clock.py")
-"""Process entries, and what they hand in: these alone may ask the clock."""
 
 
 def broad_catches(one: Source) -> list[int]:
@@ -50,21 +42,6 @@ def _is_broad(kind: ast.expr | None) -> bool:
     if isinstance(kind, ast.Tuple):
         return any(_is_broad(part) for part in kind.elts)
     return kind is None or (isinstance(kind, ast.Name) and kind.id in BROAD)
-
-
-def clock_readings(one: Source) -> Iterator[str]:
-    """Find every mention of a clock, called or handed on."""
-    watches = set() if one.path.startswith("drivers/links/") else STOPWATCHES
-    clocks = {**CLOCKS, "time": CLOCKS["time"] | watches}
-    for node in ast.walk(one.tree):
-        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name | ast.Attribute):
-            owner = node.value.id if isinstance(node.value, ast.Name) else node.value.attr
-            if node.attr in clocks.get(owner, ()):
-                yield f"{one.path}:{node.lineno} {owner}.{node.attr}"
-        elif isinstance(node, ast.ImportFrom) and node.module == "time":
-            for name in node.names:
-                if name.name in clocks["time"]:
-                    yield f"{one.path}:{node.lineno} from time import {name.name}"
 
 
 def imports(one: Source) -> Iterator[str]:
@@ -102,16 +79,54 @@ def nameless_tasks(one: Source) -> Iterator[str]:
             yield f"{one.path}:{node.lineno} {called} without a name"
 
 
-def test_the_layers_hold() -> None:
+def lint(folder: Path) -> subprocess.CompletedProcess[str]:
     program = Path(sys.executable).with_name("lint-imports")
-    done = subprocess.run(
-        [str(program), "--no-cache"],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
+    return subprocess.run(
+        [str(program), "--no-cache"], cwd=folder, capture_output=True, text=True, check=False
     )
+
+
+def test_the_layers_hold() -> None:
+    done = lint(ROOT)
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr
+
+
+def test_every_package_stands_on_a_floor() -> None:
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]
+    linter = settings["importlinter"]
+    floors = [name for floor in linter["contracts"][0]["layers"] for name in floor.split(" | ")]
+    there = {name.split("/")[0] for name in tracked() if name.endswith("/__init__.py")}
+    assert there == set(PRODUCT)
+    assert sorted(floors) == sorted(linter["root_packages"]) == sorted(PRODUCT)
+    assert settings["hatch"]["build"]["targets"]["wheel"]["packages"] == list(PRODUCT)
+
+
+def test_every_folder_of_the_product_is_a_package() -> None:
+    folders = {str(Path(one.path).parent) for one in python(*PRODUCT)}
+    packages = {str(Path(one.path).parent) for one in python(*PRODUCT) if "__init__" in one.path}
+    assert folders == packages
+
+
+def test_a_room_that_stands_in_no_layer_is_found(tmp_path: Path) -> None:
+    for package in ("edge/composition", "edge/attic"):
+        (tmp_path / package).mkdir(parents=True)
+        (tmp_path / package / "__init__.py").touch()
+    (tmp_path / "edge" / "__init__.py").touch()
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]
+    rooms = next(
+        one for one in settings["importlinter"]["contracts"] if one.get("containers") == ["edge"]
+    )
+    layers = ", ".join(
+        f'"({name.strip("()")})"' for floor in rooms["layers"] for name in floor.split(" | ")
+    )
+    (tmp_path / "pyproject.toml").write_text(
+        '[tool.importlinter]\nroot_package = "edge"\n[[tool.importlinter.contracts]]\n'
+        f'name = "rooms"\ntype = "layers"\ncontainers = ["edge"]\nlayers = [{layers}]\n'
+        f"exhaustive = {str(rooms['exhaustive']).lower()}\n"
+    )
+    done = lint(tmp_path)
+    assert done.returncode != 0
+    assert "attic" in done.stdout
 
 
 def test_only_named_places_catch_everything_and_each_once() -> None:
@@ -119,16 +134,6 @@ def test_only_named_places_catch_everything_and_each_once() -> None:
     for one in python(*PRODUCT):
         found[one.path] += len(broad_catches(one))
     assert {path: count for path, count in found.items() if count > (path in BROAD_CATCHES)} == {}
-
-
-def test_only_process_entries_ask_the_clock() -> None:
-    found = [
-        line
-        for one in python(*PRODUCT)
-        if not one.path.startswith(ENTRIES)
-        for line in clock_readings(one)
-    ]
-    assert found == []
 
 
 def test_every_task_has_a_name() -> None:
@@ -184,19 +189,6 @@ def test_a_broad_catch_is_found(text: str) -> None:
 def test_a_catch_that_raises_again_is_not_broad() -> None:
     text = "try:\n    x()\nexcept BaseException:\n    undo()\n    raise\n"
     assert not broad_catches(source("x.py", text))
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "import datetime\ndatetime.datetime.now()\n",
-        "from datetime import datetime\nx = datetime.utcnow\n",
-        "import time\ndef f(now=time.time): ...\n",
-        "from time import monotonic\n",
-    ],
-)
-def test_a_clock_is_found(text: str) -> None:
-    assert list(clock_readings(source("x.py", text)))
 
 
 def test_a_sleep_is_found() -> None:

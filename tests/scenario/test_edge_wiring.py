@@ -2,10 +2,10 @@
 
 import asyncio
 import logging
-import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,8 @@ from contracts.topics import of_edge
 from edge.composition import run_edge
 from edge.journal.file import JournalError
 from edge.journal.opening import open_file
+from runtime.database import connect
+from runtime.host import system_host
 from tests.scenario.acker import Gateway, Nats, clock, ended, free_port, site_at, until
 
 Play = Callable[..., Any]
@@ -37,7 +39,7 @@ def test_an_edge_lives_and_leaves_in_order(tmp_path: Path, play: Play) -> None:
         site = quiet_site(nats.port)
         for starts in (1, 2):
             running = asyncio.create_task(
-                run_edge(site, site.edges[0], tmp_path / "data", clock), name="edge"
+                run_edge(site, site.edges[0], tmp_path / "data", system_host()), name="edge"
             )
             await until(lambda: bool(gateway.states) and gateway.states[-1].online)
             await until(
@@ -68,7 +70,7 @@ def test_a_command_to_a_device_without_outputs_is_refused(tmp_path: Path, play: 
         listening = asyncio.create_task(gateway.run(), name="gateway")
         site = quiet_site(nats.port)
         running = asyncio.create_task(
-            run_edge(site, site.edges[0], tmp_path / "data", clock), name="edge"
+            run_edge(site, site.edges[0], tmp_path / "data", system_host()), name="edge"
         )
         await until(lambda: bool(gateway.states) and gateway.states[-1].online)
         command = Command(
@@ -94,7 +96,7 @@ def test_a_second_edge_of_the_same_name_ends_with_a_clear_message(
     site = quiet_site(free_port())
     journal, _ = open_file(tmp_path / "journal-stacks.sqlite3", 0)
     with pytest.raises(JournalError, match="in use by another process"):
-        play(run_edge(site, site.edges[0], tmp_path, clock))
+        play(run_edge(site, site.edges[0], tmp_path, system_host()))
     journal.close()
 
 
@@ -142,7 +144,7 @@ def test_a_broker_that_hangs_is_left_and_found_again(
         listening = asyncio.create_task(gateway.run(), name="gateway")
         site = quiet_site(nats.port)
         running = asyncio.create_task(
-            run_edge(site, site.edges[0], tmp_path / "data", clock), name="edge"
+            run_edge(site, site.edges[0], tmp_path / "data", system_host()), name="edge"
         )
         await until(lambda: bool(gateway.states) and gateway.states[-1].online)
         nats.stop()
@@ -152,9 +154,8 @@ def test_a_broker_that_hangs_is_left_and_found_again(
         await ended(running)
         await ended(listening)
         await nats.kill()
-        with sqlite3.connect(tmp_path / "data" / "journal-stacks.sqlite3") as db:
+        with closing(connect(tmp_path / "data" / "journal-stacks.sqlite3")) as db:
             assert db.execute("PRAGMA integrity_check").fetchone() == ("ok",)
-        db.close()
 
     play(story(), within=90)
 
@@ -173,7 +174,9 @@ def test_an_old_copy_of_the_journal_is_set_aside_before_its_numbers_are_given_tw
         site = quiet_site(nats.port)
 
         def begin() -> asyncio.Task[None]:
-            return asyncio.create_task(run_edge(site, site.edges[0], data, clock), name="edge")
+            return asyncio.create_task(
+                run_edge(site, site.edges[0], data, system_host()), name="edge"
+            )
 
         running = begin()
         await until(lambda: len(gateway.rows) >= 2)
@@ -212,7 +215,9 @@ def test_two_edges_under_one_name_are_noticed(
         await nats.start()
         site = quiet_site(nats.port)
         edges = [
-            asyncio.create_task(run_edge(site, site.edges[0], tmp_path / name, clock), name=name)
+            asyncio.create_task(
+                run_edge(site, site.edges[0], tmp_path / name, system_host()), name=name
+            )
             for name in ("one", "two")
         ]
         await until(lambda: "another edge running under the same name" in caplog.text)

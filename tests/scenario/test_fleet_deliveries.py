@@ -21,6 +21,7 @@ from drivers.links.vehicle_mailboxes import VehicleBroker
 from edge.fleet.delivery_request import delivery_of
 from edge.fleet.dispatcher import Dispatcher
 from edge.journal.journal import Journal
+from runtime.host import system_host
 from simulators.robots.robot import RobotModel, RobotSimulator
 from tests.broker import Broker
 
@@ -94,7 +95,7 @@ class House:
     @asynccontextmanager
     async def edge(self) -> AsyncIterator[Dispatcher]:
         """Run an edge; leaving the block kills it."""
-        link = VehicleBroker(self.link_config)
+        link = VehicleBroker(self.link_config, system_host())
         robot = self.link_config.devices[0]
         async with Journal(self.folder / "journal.db", now) as journal:
             vehicle = SPEC.build(robot, link, now)
@@ -250,7 +251,7 @@ def test_a_link_without_a_broker_says_so_and_comes_up_when_there_is_one(
     async def story() -> None:
         house = House(tmp_path)
         async with house.edge() as dispatcher:
-            other = VehicleBroker(house.link_config)
+            other = VehicleBroker(house.link_config, system_host())
             with pytest.raises(DriverError, match="not connected"):
                 await other.publish("a/b", b"")
             await other.aclose()

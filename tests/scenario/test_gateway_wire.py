@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import sqlite3
 import time
 import urllib.request
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -12,7 +11,7 @@ from typing import Any
 
 import aiomqtt
 import pytest
-from websockets.asyncio.client import connect
+from websockets.asyncio import client
 from websockets.typing import Origin
 
 from config.broker import broker_address
@@ -31,6 +30,8 @@ from gateway.engine.writer_thread import Keeper
 from gateway.ingest.after_commit import Performer
 from gateway.ingest.subscriber import Broker as Wire
 from gateway.storage.sqlite import StoreError
+from runtime.database import connect, rows
+from runtime.host import system_host
 from tests.broker import Broker, free_port
 from tests.unit.gateway.gateway_story import PROBE, small_site
 
@@ -111,8 +112,9 @@ async def edge_on(broker: Broker) -> AsyncIterator[FakeEdge]:
 async def core(site: Site, path: Path, broker: Broker) -> AsyncIterator[tuple[Desk, Live]]:
     """Run a gateway without its console."""
     live, outbox = Live(), Outbox()
-    keeper = Keeper(now, Performer(site.site, outbox, live))
-    await keeper.open(site, path)
+    host = system_host()
+    keeper = Keeper(now, Performer(site.site, outbox, live), host.threads("store", 1))
+    await keeper.open(site, path, host.connect)
     wire = Wire(site.site, broker_address(broker.url), outbox, keeper.offer, now)
     tasks = [
         asyncio.create_task(keeper.run(), name="keeper"),
@@ -121,7 +123,7 @@ async def core(site: Site, path: Path, broker: Broker) -> AsyncIterator[tuple[De
     ]
     try:
         await wire.connected.wait()
-        yield Desk(site.site, keeper, outbox, now), live
+        yield Desk(site.site, keeper, outbox, now, host.new_id), live
     finally:
         for task in tasks:
             task.cancel()
@@ -200,10 +202,10 @@ def test_a_command_goes_out_once_and_its_outcome_comes_back(
                     with pytest.raises(DeskError) as refused:
                         await desk.command(wrong, "li")
                     assert refused.value.code == code
-        with closing(sqlite3.connect(tmp_path / "s")) as store:
-            rows = store.execute("SELECT status, value, who, body FROM command").fetchall()
-        assert [row[:3] for row in rows] == [("done", 19.0, "li")]
-        assert json.loads(rows[0][3])["lease"] == 60.0
+        with closing(connect(tmp_path / "s")) as store:
+            told = rows(store, "SELECT status, value, who, body FROM command")
+        assert [row[:3] for row in told] == [("done", 19.0, "li")]
+        assert json.loads(told[0][3])["lease"] == 60.0
 
     play(story())
 
@@ -215,7 +217,7 @@ def test_a_gateway_serves_its_pages_and_ends_quickly_with_a_page_open(
         with Broker(tmp_path) as broker:
             port = free_port()
             running = asyncio.create_task(
-                run_gateway(on(broker), tmp_path, now, "127.0.0.1", port), name="gateway"
+                run_gateway(on(broker), tmp_path, system_host(), "127.0.0.1", port), name="gateway"
             )
             address = f"http://127.0.0.1:{port}/api/v1/openapi.json"
             for _ in range(100):
@@ -227,7 +229,7 @@ def test_a_gateway_serves_its_pages_and_ends_quickly_with_a_page_open(
             with answer:
                 assert answer.status == 200
             origin = f"http://127.0.0.1:{port}"
-            async with connect(f"ws://127.0.0.1:{port}/live", origin=Origin(origin)):
+            async with client.connect(f"ws://127.0.0.1:{port}/live", origin=Origin(origin)):
                 await asyncio.sleep(0.3)  # cut short, connecting to the broker would end later
                 begun = time.monotonic()
                 running.cancel()
@@ -245,7 +247,7 @@ def test_a_second_gateway_on_the_same_folder_ends_with_a_message(
             site = on(broker)
             async with core(site, tmp_path / "store.sqlite3", broker):
                 with pytest.raises(StoreError, match="another gateway"):
-                    await run_gateway(site, tmp_path, now, "127.0.0.1", 0)
+                    await run_gateway(site, tmp_path, system_host(), "127.0.0.1", 0)
 
     play(story())
 
@@ -262,9 +264,11 @@ def test_a_command_without_an_outcome_becomes_unknown(
         async def perform(_: object) -> None:
             pass
 
-        keeper = Keeper(clock, perform, lambda _: asyncio.sleep(0.01))
-        await keeper.open(small_site(), tmp_path / "s")
-        desk = Desk("small", keeper, Outbox(), clock)
+        host = system_host()
+        thread = host.threads("store", 1)
+        keeper = Keeper(clock, perform, thread, lambda _: asyncio.sleep(0.01))
+        await keeper.open(small_site(), tmp_path / "s", connect)
+        desk = Desk("small", keeper, Outbox(), clock, host.new_id)
 
         def introduce(ingest: Any) -> None:
             ingest.registry.describe(CONDITIONER)

@@ -23,6 +23,8 @@ from drivers.protocols.rfid import feig
 from edge.journal.journal import Journal
 from edge.kiosk.kiosk import SelfCheck
 from edge.kiosk.patron_key import patron_key
+from runtime.folder import SystemFolder
+from runtime.host import system_host
 from tests.conftest import play
 from tests.scenario.pad_line import (
     BLOCKS,
@@ -107,11 +109,13 @@ async def serve(
     """Run a kiosk until its journal satisfies `done`; give the steps of its loans."""
     pad = TagReaderDevice(id="pad", model="feig-obid")
     wait = timedelta(milliseconds=200)
+    host = system_host()
     line = SerialLine(
-        SerialReader(kind="feig-serial", id="line", port=shelf.port, timeout=wait, devices=(pad,))
+        SerialReader(kind="feig-serial", id="line", port=shelf.port, timeout=wait, devices=(pad,)),
+        host,
     )
     config = settings(server.port)
-    library = Sip2Connection(config)
+    library = Sip2Connection(config, host)
     async with Journal(folder / "journal.sqlite3", now) as journal:
         kiosk = SelfCheck(
             KIOSK,
@@ -120,7 +124,7 @@ async def serve(
             pad,
             journal,
             now,
-            patron_key(folder),
+            patron_key(host.folder(folder), host.secret),
         )
         task = asyncio.create_task(kiosk.run(), name="kiosk")
         try:
@@ -241,14 +245,14 @@ def test_a_loan_cut_off_by_a_restart_is_settled_by_the_next_process(tmp_path: Pa
 
 
 def test_the_key_is_kept_and_closed_to_others(tmp_path: Path) -> None:
-    key = patron_key(tmp_path)
-    assert patron_key(tmp_path) == key
-    assert len(key) == 32
+    folder, secrets = SystemFolder(tmp_path), iter([b"a" * 32, b"b" * 32])
+    key = patron_key(folder, lambda _: next(secrets))
+    assert patron_key(folder, lambda _: next(secrets)) == key == b"a" * 32
     (path,) = tmp_path.iterdir()
     assert path.stat().st_mode & 0o777 == 0o600
     path.write_bytes(b"short")
     with pytest.raises(ValueError, match="5 bytes"):
-        patron_key(tmp_path)
+        patron_key(folder, lambda _: next(secrets))
 
 
 def test_an_empty_pad_stays_quiet(tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ from contracts.records import Reading
 from drivers import registry
 from drivers.devices.register_device import RegisterDevice
 from drivers.errors import DriverError
+from runtime.host import system_host
 
 Play = Callable[[Coroutine[Any, Any, None]], None]
 
@@ -56,7 +57,7 @@ async def bus(
             "devices": devices,
         }
     )
-    link = registry.open_link(config)
+    link = registry.open_link(config, system_host())
     ticks = iter(range(10**15, 10**18, 3600 * SECOND))
     try:
         yield {

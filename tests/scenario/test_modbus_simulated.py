@@ -16,6 +16,7 @@ from contracts.quantities import Quality
 from drivers import registry
 from drivers.devices.register_device import RegisterDevice
 from drivers.errors import BadReplyError, DriverError, LinkDownError, RefusedError
+from runtime.host import system_host
 from simulators.building.air import Air, mixing_ratio
 from simulators.faults import WIRE, Faults, What
 from simulators.ground_truth import Ledger
@@ -83,7 +84,7 @@ async def house(folder: Path) -> AsyncIterator[House]:
                 ],
             }
         )
-        link = registry.open_link(config)
+        link = registry.open_link(config, system_host())
         for device in config.devices:
             driver = registry.build(device, link, now)
             assert isinstance(driver, RegisterDevice)

@@ -21,6 +21,6 @@ def run(options: argparse.Namespace) -> int:
     process.begin_logging(f"edge {edge.id}")
     options.data.mkdir(parents=True, exist_ok=True)
     try:
-        return process.run(run_edge(site, edge, options.data, process.now))
+        return process.run(run_edge(site, edge, options.data, options.machine))
     except JournalError as error:
         return cannot(error)

@@ -5,12 +5,12 @@ import os
 from pathlib import Path
 
 from config.site import Site
-from simulators.control import send
 from simulators.errors import SimulatorError
 from simulators.ground_truth import Ledger
 from simulators.modbus.replay import first_probe, replay_of, run_replay, speed
 from simulators.run import Options, run_simulators
 from wenlan import process
+from wenlan.example.orders import send
 from wenlan.example.ports import free
 from wenlan.options import add_site, read_site, seconds
 from wenlan.process import now

@@ -18,6 +18,7 @@ from drivers.protocols.modbus.mbap import READS
 from drivers.protocols.modbus.plan import plan
 from drivers.protocols.modbus.values import decode
 from drivers.protocols.modbus.values import encode as encode_value
+from runtime.host import system_host
 from tests.conftest import ROOT, data_folder
 
 MODELS = sorted(registry.catalogue())
@@ -82,7 +83,7 @@ def configured(kind: str) -> tuple[Link, Device]:
 
 def built(kind: str) -> tuple[object, Device]:
     link, device = configured(kind)
-    return registry.build(device, registry.open_link(link), lambda: 0), device
+    return registry.build(device, registry.open_link(link, system_host()), lambda: 0), device
 
 
 def test_no_two_models_have_one_name() -> None:
