@@ -70,6 +70,11 @@ class Disk:
         self._witnessed = 0.0
         self._unwitnessed = False
 
+    @property
+    def holds_earlier(self) -> bool:
+        """Whether the own stream may hold a record that an earlier life wrote."""
+        return self.file is None or self.file.own.oldest <= self.file.moved_to
+
     async def open(self) -> bool:
         """Open it, if it is time; say whether it is open. Raises JournalError at the first try."""
         fresh = Fresh(self._seams.ids(), self.life, self._seams.stamp())
@@ -118,8 +123,7 @@ class Disk:
         """Close the file, whatever state it is in."""
         file, self.file = self.file, None
         if file is not None:
-            with suppress(DatabaseError):  # it is being given up; why is already known
-                await self._in_thread(file.close)
+            await self._in_thread(file.close)
 
     async def witness(self, *, now: bool = False) -> None:
         """Tell the witness of the newest number: at once, and once a second for good."""

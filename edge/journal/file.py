@@ -38,7 +38,7 @@ from edge.journal.schema import (
     was_blob,
 )
 from edge.journal.witness import Mark
-from runtime.database import Connection, transaction
+from runtime.database import Connection, close, transaction
 
 MOST_HELD = 1000
 """Ranges that a closing names; more are joined, which promises more than is there, never less."""
@@ -75,6 +75,8 @@ class JournalFile:
         self.life = life
         self.words = Words(db)
         self.streams = load_streams(db)
+        self.moved_to = self.own.last
+        """Records of the own stream up to this number may be of any life."""
 
     @property
     def own(self) -> Stream:
@@ -180,6 +182,7 @@ class JournalFile:
                 save_stream(self.db, less)
         self.streams[less.slot] = less
         self.streams[own.slot] = own
+        self.moved_to = own.last
 
     def leave(self, name: str, closings: Sequence[Closing], stamp: Stamp) -> None:
         """Begin a new stream; the old one drains under its own numbers. One commit."""
@@ -205,9 +208,16 @@ class JournalFile:
         save_stream(self.db, own)
         self.streams[own.slot] = own
 
+    def secure(self) -> None:
+        """Bring all that can be read into the file itself, and onto the disk.
+
+        After a sync that failed, the log may be read and yet be gone after a power cut.
+        """
+        self.db.pragma("wal_checkpoint(TRUNCATE)")
+
     def close(self) -> None:
-        """Close the file."""
-        self.db.close()
+        """Close the file, on a sick disk too."""
+        close(self.db)
 
     def _closings(self, closings: Sequence[Closing], old: Stream, stamp: Stamp) -> list[Row]:
         held = {one.name: one.held for one in (*self.streams.values(), old)}

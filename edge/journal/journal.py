@@ -162,6 +162,13 @@ class Journal:
             found.append(of_memory(volatile))
         return found
 
+    @property
+    def holds_earlier(self) -> bool:
+        """Whether a record may be held that an earlier life wrote, under whatever number."""
+        return self._disk.holds_earlier or any(
+            len(one.held) for one in self.tracks() if one.life != self.life or one.use != "own"
+        )
+
     async def read(self, stream: str, first: int, last: int, limits: Limits) -> Piece | None:
         """Give consecutive records of one life and clock segment, down from `last`.
 

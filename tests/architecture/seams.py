@@ -37,8 +37,8 @@ NAMES = {
     "runtime.database": {"connect"},
     "runtime.folder": {"SystemFolder"},
     "runtime.host": {"system_host"},
-    "socket": {"create_connection", "create_server", "socket", "socketpair"},
-    "ssl": {"SSLContext", "create_default_context"},
+    "socket": {"create_connection", "create_server", "socketpair"},
+    "ssl": {"create_default_context"},
     "uuid": {"getnode", "uuid1", "uuid4"},
 }
 """Names of modules, and of `datetime`'s classes, that open, wait, draw or tell the time."""
@@ -107,8 +107,10 @@ def _is_loop(owner: ast.expr) -> bool:
 
 
 def _call(node: ast.Call) -> list[str]:
-    """Find chance without a seed, and the loop's own threads."""
+    """Find chance without a seed, the loop's own threads, and types that open when called."""
     called = ast.unparse(node.func).split(".")[-1]
+    if ast.unparse(node.func) in ("socket.socket", "ssl.SSLContext"):
+        return [ast.unparse(node.func)]
     if called == "Random" and not node.args:
         return ["Random()"]
     first = node.args[0] if node.args else None

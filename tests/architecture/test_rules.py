@@ -20,7 +20,7 @@ BROAD_CATCHES = {
 }
 """Where one broad catch may stand, and why. Those that always raise again may stand anywhere."""
 BROAD = {"Exception", "BaseException"}
-IMPURE = {"asyncio", "logging", "time", "random", "socket", "sqlite3", "apsw"}
+IMPURE = {"apsw", "asyncio", "logging", "random", "socket", "sqlite3", "time"}
 DATABASES = {
     "runtime/database.py": "connects, and sorts the errors",
     "wenlan/proofs/faulty_files.py": "stands between SQLite and the disk",

@@ -17,6 +17,8 @@ COMPOSITIONS = {
     "runtime/database.py": "the machine's databases",
     "runtime/folder.py": "the machine's folders",
     "runtime/host.py": "the machine, as it is handed in",
+    "runtime/mqtt/connect.py": "the machine's way to a broker",
+    "runtime/mqtt/opening.py": "the machine's way to a broker",
     "wenlan/*": "process entries, the example library and proofs",
     "wenlan/*/*": "process entries, the example library and proofs",
 }
@@ -120,6 +122,7 @@ def test_who_waits_for_nothing_any_more_is_struck_off() -> None:
         "import asyncio\nasyncio.open_connection('::1', 1)",
         "import asyncio as a\na.start_server(f)",
         "import socket\nsocket.create_server(('', 1))",
+        "import socket\nsocket.socket()",
         "import ssl\nssl.create_default_context()",
         "from runtime.host import system_host",
         "from runtime.database import connect",
@@ -141,6 +144,7 @@ def test_who_helps_himself_is_found(text: str) -> None:
         "from datetime import datetime\ndatetime.fromisoformat(x)",
         "clock.monotonic()",
         "simulation.time()",
+        "import socket\ndef f(wire: socket.socket): return wire.recv(1)",
     ],
 )
 def test_what_is_handed_in_is_left_alone(text: str) -> None:

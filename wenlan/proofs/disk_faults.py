@@ -211,34 +211,3 @@ def copy_as_killed(folder: Path, target: Path) -> None:
 def _kept(folder: Path) -> list[Path]:
     files = (file for file in sorted(folder.rglob("*")) if file.is_file())
     return [file for file in files if not file.name.endswith(UNKEPT)]
-
-
-class ControlFile:
-    """Faults of a real process, switched from outside; looked at before each turn of the disk.
-
-    A file that is not there means none. It is replaced as a whole, never written in place.
-    """
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._seen: tuple[int, int] | None = None
-        self._faults = Faults()
-
-    def __call__(self) -> Faults:
-        """Give the faults of now."""
-        try:
-            found = self._path.stat()
-        except FileNotFoundError:
-            self._seen, self._faults = None, Faults()
-            return self._faults
-        if self._seen != (seen := (found.st_mtime_ns, found.st_ino)):
-            self._faults = msgspec.json.decode(self._path.read_bytes(), type=Faults)
-            self._seen = seen
-        return self._faults
-
-
-def switch(control: Path, faults: Faults) -> None:
-    """Set the faults of a real process that looks at this control file."""
-    beside = control.with_name(f"{control.name}.new")
-    beside.write_bytes(msgspec.json.encode(faults))
-    beside.replace(control)

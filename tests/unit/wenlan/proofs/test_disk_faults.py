@@ -17,7 +17,7 @@ from runtime.database import (
     transaction,
 )
 from runtime.folder import Folder, SystemFolder
-from wenlan.proofs.disk_faults import ControlFile, Disk, Faults, Write, copy_as_killed, switch
+from wenlan.proofs.disk_faults import Disk, Faults, Write, copy_as_killed
 from wenlan.proofs.faulty_files import FaultyFolder, FileLayer
 
 CUTS = 24
@@ -316,22 +316,3 @@ def test_a_torn_write_keeps_whole_sectors() -> None:
     write = Write(500, bytes(2000))
     kept = {len(write.torn(Random(seed)).content or b"") for seed in range(200)}
     assert kept == {0, 12, 524, 1036, 1548, 2000}
-
-
-def test_faults_are_switched_by_a_file(tmp_path: Path) -> None:
-    faults = ControlFile(tmp_path / "control")
-    assert faults() == Faults()
-    switch(tmp_path / "control", Faults(full=True))
-    assert faults().full
-    switch(tmp_path / "control", Faults(room=5))
-    now = faults()
-    now.room = 3  # what the disk has used up stays used
-    assert faults().room == 3
-    (tmp_path / "control").unlink()
-    assert faults() == Faults()
-
-
-def test_a_control_file_with_a_slip_is_not_taken_for_a_sound_disk(tmp_path: Path) -> None:
-    (tmp_path / "control").write_text('{"ful": true}')
-    with pytest.raises(ValueError, match="ful"):
-        ControlFile(tmp_path / "control")()

@@ -1,0 +1,361 @@
+"""What to send next: the newest first, the backlog beside it. Pure: no I/O, no clock.
+
+What the gateway named once is not sent again; what a second ack names, for a batch sent after the
+first came, may be deleted. So no single message deletes anything. Backlog lives on credit from
+acks: a window of batches that grows with each and is halved when one is late; what is live is
+never queued behind it. Times are seconds of a monotonic clock.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from contracts.messages import Ack
+from contracts.ranges import Range, Ranges
+from edge.journal.numbers import shared, without
+from edge.journal.rows import Limits
+from edge.journal.tracks import Track
+
+LIMITS = Limits(2_000, 256 * 1024)
+"""Of one batch."""
+PRESENT = 500
+"""Records that are the present when the broker is back; what is older is backlog."""
+FIRST_WINDOW, LARGEST_WINDOW = 4, 64
+"""Batches of backlog that may be unacknowledged at once."""
+MOST_BYTES = 8 * 2**20
+LIVE_WINDOW = 16
+"""Live batches whose acknowledgement is awaited; older ones become backlog."""
+LIVE_PACE = 0.05
+"""Seconds between two live batches."""
+PATIENCE = 5.0
+"""Seconds to wait for an acknowledgement; doubles while none comes at all."""
+LONGEST_PATIENCE = 30.0
+RETRY = 2.0
+"""Seconds after which what was answered, but not taken, is sent again."""
+OVERTAKEN = 1.0
+"""Seconds; a batch sent that much before one that is acknowledged will not be any more."""
+UNCONFIRMED = 60.0
+"""Seconds after which a record that was named once only is sent again as if it were not."""
+CONFIRM = 1.5
+"""Seconds of quiet after which the newest record that was named once is sent again."""
+
+
+class Pick(NamedTuple):
+    """Numbers to send in one batch, down from `last`."""
+
+    stream: str
+    life: str
+    first: int
+    last: int
+    live: bool
+
+
+class Named(NamedTuple):
+    """What the gateway has: these numbers now for the first time, and these for the second."""
+
+    stream: str
+    life: str
+    once: Ranges
+    twice: Ranges
+    refused: int = 0
+    """It does not take the life's numbers from here on; 0: it does."""
+
+
+@dataclass(slots=True)
+class _Once:
+    """Numbers that were named once."""
+
+    mark: int
+    """The number of the batch last sent when that was heard."""
+    numbers: Ranges
+    since: float
+
+
+@dataclass(slots=True)
+class Flight:
+    """A batch that was sent and is not yet acknowledged."""
+
+    pick: Pick
+    first: int
+    last: int
+    size: int
+    sent: float
+    deadline: float
+    answered: bool = False
+
+
+@dataclass(slots=True)
+class _Book:
+    """What is known of one life in one stream."""
+
+    track: Track
+    horizon: int
+    """Numbers up to it are backlog."""
+    once: list[_Once] = field(default_factory=list)
+    twice: Ranges = field(default_factory=Ranges)
+    """What is being deleted."""
+    quiet_since: float = 0.0
+    named: Ranges = field(default_factory=Ranges)
+    """All of these together."""
+
+    def follow(self, track: Track) -> None:
+        """See what is held now."""
+        if track.held != self.track.held:
+            for one in self.once:
+                one.numbers = shared(one.numbers, track.held)
+            self.twice = shared(self.twice, track.held)
+            self._sum_up()
+        self.track = track
+
+    def take(self, numbers: Ranges, answered: int, sent: int, now: float) -> Named:
+        """Take an answer to batch `answered`, when `sent` were sent; `numbers` are held."""
+        fresh = without(numbers, self.named)
+        twice = Ranges()
+        for one in self.once:
+            if one.mark < answered:
+                second = shared(one.numbers, numbers)
+                one.numbers = without(one.numbers, second)
+                twice = twice.union(second)
+        self.twice = self.twice.union(twice)
+        if len(fresh):
+            self.once.append(_Once(sent, fresh, now))
+        if len(fresh) or len(twice):
+            self.quiet_since = now
+            self._sum_up()
+        return Named(self.track.stream, self.track.life, fresh, twice)
+
+    def to_confirm(self) -> int:
+        """Give the newest number, when all are named and some of them only once; else 0."""
+        if not self.once or len(without(self.track.held, self.named)):
+            return 0
+        return max(numbers.last or 0 for _, numbers in self.once)
+
+    def _sum_up(self) -> None:
+        self.named = Ranges([*self.twice, *(one for _, numbers in self.once for one in numbers)])
+
+
+class SendWindow:
+    """Keeps the books of what is sent in one session: the life of the sender."""
+
+    def __init__(self, session: str, present: int = PRESENT) -> None:
+        self.online = False
+        """Whether anything may be sent."""
+        self.flights: dict[int, Flight] = {}
+        self._session = session
+        self._present = present
+        self._books: dict[tuple[str, str], _Book] = {}
+        self._k = 0
+        self._window = FIRST_WINDOW
+        self._patience = PATIENCE
+        self._live_from = 0.0
+        self._suspect: dict[str, int] = {}
+
+    @property
+    def settled(self) -> bool:
+        """Whether the gateway has named everything that is held."""
+        return all(not len(without(one.track.held, one.named)) for one in self._books.values())
+
+    def update(self, tracks: Iterable[Track]) -> None:
+        """See what is held now: newest first, as far as it matters."""
+        books: dict[tuple[str, str], _Book] = {}
+        for track in tracks:
+            book = self._books.get((track.stream, track.life))
+            if book is None:
+                book = _Book(track, 0 if self.online else self._horizon(track))
+            book.follow(track)
+            books[track.stream, track.life] = book
+        self._books = books
+
+    def connected(self, now: float) -> None:
+        """Begin anew: nothing is in flight, and what is true now goes first."""
+        self.online = True
+        self.flights.clear()
+        self._window, self._patience, self._live_from = FIRST_WINDOW, PATIENCE, now
+        for book in self._books.values():
+            book.horizon = self._horizon(book.track)
+
+    def disconnected(self) -> None:
+        """Send nothing until connected again."""
+        self.online = False
+        self.flights.clear()
+
+    def pick(self, now: float) -> Pick | None:
+        """Say what to send now; None: nothing, until `wake_at` or until something happens."""
+        self._expire(now)
+        if not self.online:
+            return None
+        return self._pick_live(now) or self._pick_backlog() or self._pick_to_confirm(now)
+
+    def sent(self, pick: Pick, first: int, last: int, size: int, now: float) -> int:
+        """Take note that `first..last` go out; give the number of the batch."""
+        self._k += 1
+        deadline = now + self._patience
+        self.flights[self._k] = Flight(pick, first, last, size, now, deadline)
+        if pick.live:
+            self._live_from = now + LIVE_PACE
+            live = [k for k, flight in self.flights.items() if flight.pick.live]
+            if len(live) > LIVE_WINDOW:
+                self._demote(live[0])
+        return self._k
+
+    def answered(self, ack: Ack, committed: Ranges, now: float) -> list[Named]:
+        """Take the gateway's word for what it has, and say what of that is news.
+
+        An ack of another session, or for a batch that was not yet sent, says nothing. One that
+        names no session is of 0.1: it counts once per batch that was sent since the last.
+        """
+        if ack.session or ack.k:
+            if ack.session != self._session or not 1 <= ack.k <= self._k:
+                return []
+            book = self._books.get((ack.stream, ack.life))
+            books, k = ([book] if book else []), ack.k
+        else:
+            books = [one for one in self._books.values() if one.track.stream == ack.stream]
+            k = self._k
+            if books and (committed.last or 0) >= books[0].track.next:
+                return self._strange(ack.stream)
+        named: list[Named] = []
+        for book in books:
+            numbers = shared(book.track.held, committed)
+            one = book.take(numbers, k, self._k, now)
+            if len(one.once) or len(one.twice) or ack.refused:
+                named.append(one._replace(refused=ack.refused))
+        self._land(ack.k, now)
+        return named
+
+    def wake_at(self) -> float | None:
+        """Say when `pick` may have an answer that it has not now, if nothing else happens."""
+        if not self.online:
+            return None
+        moments = [flight.deadline for flight in self.flights.values()]
+        for book in self._books.values():
+            if not book.track.readable:
+                continue
+            if book.once:
+                moments.append(book.once[0].since + UNCONFIRMED)
+            if book.to_confirm() and not self._flying(book):
+                moments.append(book.quiet_since + CONFIRM)
+            if book.track.current and self._free(book, book.horizon + 1, book.track.next):
+                moments.append(self._live_from)
+        return min(moments, default=None)
+
+    def _horizon(self, track: Track) -> int:
+        return max(0, track.next - 1 - self._present)
+
+    def _pick_live(self, now: float) -> Pick | None:
+        if now < self._live_from:
+            return None
+        for book in self._books.values():
+            if book.track.current and book.track.readable:
+                free = self._free(book, book.horizon + 1, book.track.next)
+                if free:
+                    return Pick(book.track.stream, book.track.life, *free, live=True)
+        return None
+
+    def _pick_backlog(self) -> Pick | None:
+        flights = [one for one in self.flights.values() if not (one.pick.live or one.answered)]
+        if len(flights) >= self._window or sum(one.size for one in flights) >= MOST_BYTES:
+            return None
+        for book in sorted(self._books.values(), key=_urgency):
+            track = book.track
+            if track.readable:
+                free = self._free(book, 1, book.horizon if track.current else track.next)
+                if free:
+                    return Pick(track.stream, track.life, *free, live=False)
+        return None
+
+    def _pick_to_confirm(self, now: float) -> Pick | None:
+        for book in self._books.values():
+            if not book.track.readable or now < book.quiet_since + CONFIRM or self._flying(book):
+                continue
+            newest = book.to_confirm()
+            if newest:
+                return Pick(book.track.stream, book.track.life, newest, newest, live=False)
+        return None
+
+    def _free(self, book: _Book, first: int, last: int) -> Range | None:
+        """Give the highest run that is neither named nor in flight, cut to a batch."""
+        busy = Ranges([*book.named, *self._flying(book)])
+        for one in reversed(list(book.track.held.within(first, last))):
+            free = list(busy.missing(one.first, one.last))
+            if free:
+                newest = free[-1]
+                return Range(max(newest.first, newest.last - LIMITS.records + 1), newest.last)
+        return None
+
+    def _flying(self, book: _Book) -> list[tuple[int, int]]:
+        key = (book.track.stream, book.track.life)
+        return [
+            (one.first, one.last)
+            for one in self.flights.values()
+            if (one.pick.stream, one.pick.life) == key
+        ]
+
+    def _expire(self, now: float) -> None:
+        for book in self._books.values():
+            book.doubt_old(now)
+        over = [k for k, flight in self.flights.items() if flight.deadline <= now]
+        late = [flight for k in over if not (flight := self._demote(k)).answered]
+        if late:
+            self._window = max(1, self._window // 2)
+            # Batches that were sent together are late together, and count once.
+            if max(one.deadline - one.sent for one in late) >= self._patience - 0.001:
+                self._patience = min(2 * self._patience, LONGEST_PATIENCE)
+
+    def _demote(self, k: int) -> Flight:
+        flight = self.flights.pop(k)
+        book = self._books.get((flight.pick.stream, flight.pick.life))
+        if book is not None:
+            book.horizon = max(book.horizon, flight.last)
+        return flight
+
+    def _land(self, k: int, now: float) -> None:
+        """End the flight that was answered, and those whose numbers are all named by now."""
+        landed = [number for number in self.flights if self._is_named(number)]
+        newest = max((self.flights[number].sent for number in landed), default=-1.0)
+        for number in landed:
+            if not self.flights.pop(number).pick.live:
+                self._window = min(self._window + 1, LARGEST_WINDOW)
+        flight = self.flights.get(k)
+        if flight is not None:
+            flight.answered, flight.deadline = True, now + RETRY
+            newest = max(newest, flight.sent)
+        if landed or flight is not None:
+            self._patience = PATIENCE
+        for number, other in list(self.flights.items()):
+            if not other.answered and other.sent < newest - OVERTAKEN:
+                self._demote(number)
+
+    def _is_named(self, k: int) -> bool:
+        flight = self.flights[k]
+        book = self._books.get((flight.pick.stream, flight.pick.life))
+        if book is None:
+            return True
+        held = book.track.held.within(flight.first, flight.last)
+        return not len(without(held, book.named))
+
+    def _strange(self, stream: str) -> list[Named]:
+        """Judge an ack of 0.1 that names numbers which were never given.
+
+        Two of them, with a batch sent in between: an old copy of the journal was put back.
+        """
+        before = self._suspect.setdefault(stream, self._k)
+        book = next(
+            (
+                one
+                for one in self._books.values()
+                if one.track.stream == stream and one.track.life == self._session
+            ),
+            None,
+        )
+        if book is None or before == self._k:
+            return []
+        del self._suspect[stream]
+        track = book.track
+        return [Named(stream, track.life, Ranges(), Ranges(), refused=track.since)]
+
+
+def _urgency(book: _Book) -> tuple[bool, bool, int]:
+    """Sort what is in memory first, then the own stream, its newest life first."""
+    track = book.track
+    return (track.use != "volatile", track.use != "own", -track.since)
