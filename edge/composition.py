@@ -4,8 +4,9 @@ import asyncio
 import contextlib
 import gc
 import logging
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from os import statvfs
 from pathlib import Path
@@ -28,12 +29,13 @@ from edge.journal.disk import Seams
 from edge.journal.journal import Journal, Policy
 from edge.journal.opening import Place
 from edge.journal.refused_input import RefusedInput
-from edge.journal.rows import Stamp
 from edge.journal.stamps import Stamps
 from edge.journal.terms import Terms
 from edge.kiosk.kiosk import SelfCheck
 from edge.kiosk.patron_key import patron_key
 from edge.polling.poller import Poller
+from edge.uplink.gateway import Gateway, Ground, stamp_of
+from edge.uplink.layouts import Layouts
 from runtime.clock import Clock
 from runtime.descriptors import allow_descriptors
 from runtime.host import Host
@@ -82,17 +84,6 @@ class Devices:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Ground:
-    """What every part of an edge stands on."""
-
-    host: Host
-    clock: Clock
-    """The host's, but whoever asks its wall gets a stamp."""
-    terms: Terms
-    journal: Journal
-
-
 def program_version() -> str:
     """Give the installed version."""
     try:
@@ -135,31 +126,38 @@ async def run_edge(site: Site, edge: Edge, data: Path, host: Host) -> None:
     if shortage := allow_descriptors(len(edge.links) + SPARE_DESCRIPTORS):
         log.error("%s has %d links: %s", edge.id, len(edge.links), shortage)
     stamps = Stamps(host.clock, host.secret(LIFE).hex(), edge.id, host.boot)
-    devices = build_devices(edge, host, stamps.clock)
+    clock = stamps.clock
+    devices = build_devices(edge, host, clock)
     async with (
         closing_links(devices.links),
         keeping_journal(edge, data, host, stamps, devices.counters(site)) as journal,
     ):
-        terms = Terms(stamps.clock, host.boot)
-        ground = Ground(host, stamps.clock, terms, journal, RefusedInput(journal, stamps.clock))
+        refused = RefusedInput(journal, clock)
+        ground = Ground(host, stamps, clock, Terms(clock, host.boot), journal, refused)
+        layouts = Layouts(journal, devices.cards)  # before the first sample that names one
         journal.append([stamps.started(program_version())])
+        gateway = Gateway(site, edge.id, program_version(), ground)
         dispatchers = _dispatchers(site, edge, devices, ground)
-        inbox = _inbox(devices, dispatchers, ground)
-        carriers = _Carriers(site, edge, devices, ground, inbox)
+        commands = _commands(devices, dispatchers, ground, gateway)
         workers = [
             Part("clock", partial(stamps.watch, journal.append)),
-            Part("refused input", ground.refused.run),
-            *_commands(inbox, ground),
+            Part("refused input", refused.run),
+            *commands.parts(),
             *_pollers(devices, ground),
             *(Part(f"fleet {device}", one.run) for device, one in dispatchers.items()),
             *_kiosks(edge, devices, ground, data),
         ]
         _settle_collector()
-        await _supervise(edge, ground, carriers, workers)
+        carriers = [Part("journal", journal.run), *gateway.parts(layouts, commands.inbox)]
+        await _supervise(edge, ground, gateway, carriers, workers)
 
 
 async def _supervise(
-    edge: Edge, ground: Ground, carriers: Carriers, workers: Sequence[Part]
+    edge: Edge,
+    ground: Ground,
+    gateway: Gateway,
+    carriers: Sequence[Part],
+    workers: Sequence[Part],
 ) -> None:
     """Run all parts until cancelled: those who measure end first, then those who carry.
 
@@ -173,11 +171,11 @@ async def _supervise(
 
     supervisor = Supervisor(ground.clock, ground.host.random, changed)
     async with asyncio.TaskGroup() as group:
-        carrying = group.create_task(supervisor.run(carriers.parts()), name="carriers")
+        carrying = group.create_task(supervisor.run(carriers), name="carriers")
         try:
             await supervisor.run(workers)
         except asyncio.CancelledError:
-            await carriers.hand_over()
+            await gateway.hand_over()
             raise
         finally:
             carrying.cancel()
@@ -189,9 +187,6 @@ async def keeping_journal(
 ) -> AsyncIterator[Journal]:
     """Open the edge's journal, and close it with the thread that it works in."""
 
-    def stamp() -> Stamp:
-        return Stamp(stamps.now(), stamps.segment)
-
     def share() -> float:
         disk = statvfs(data)
         return 1.0 - disk.f_bavail / disk.f_blocks if disk.f_blocks else 0.0
@@ -199,7 +194,13 @@ async def keeping_journal(
     clock, name = host.clock, f"journal-{edge.id}.sqlite3"
     thread = host.threads("journal", 1)
     place = Place(host.folder(data), name, host.connect, clock.monotonic)
-    seams = Seams(clock.monotonic, stamp, thread, lambda: host.secret(8).hex(), host.random.random)
+    seams = Seams(
+        clock.monotonic,
+        partial(stamp_of, stamps),
+        thread,
+        lambda: host.secret(LIFE).hex(),
+        host.random.random,
+    )
     policy = Policy(edge.journal.largest, counters, share)
     try:
         async with Journal(place, stamps.life, seams, stamps.segment_of, policy) as journal:
@@ -215,25 +216,61 @@ def _settle_collector() -> None:
     gc.set_threshold(*COLLECTOR)
 
 
-def _inbox(devices: Devices, dispatchers: Mapping[str, Dispatcher], ground: Ground) -> Inbox:
+@dataclass(frozen=True, slots=True)
+class _Commands:
+    """Those who carry out what the gateway asks for."""
+
+    inbox: Inbox
+    outputs: Outputs
+    journal: Journal
+
+    def resume(self) -> None:
+        """Take up what is remembered of commands and leases."""
+        self.inbox.resume()
+        self.outputs.resume()
+
+    def parts(self) -> Iterator[Part]:
+        """Give them, after they have taken up what is remembered."""
+        self.resume()
+        if self.journal.state.condition != "ok":
+            self.journal.listen(self._resume_late())
+        yield Part("commands", self.inbox.run)
+        for device in self.inbox.devices:
+            yield Part(f"commands {device}", partial(self.inbox.serve, device))
+
+    def _resume_late(self) -> Callable[[], None]:
+        """Wait for a disk that was sick at the start, and has leases to tell of."""
+        waiting = True
+
+        def look() -> None:
+            nonlocal waiting
+            if waiting and self.journal.state.condition == "ok":
+                waiting = False
+                self.resume()
+
+        return look
+
+
+def _commands(
+    devices: Devices, dispatchers: Mapping[str, Dispatcher], ground: Ground, gateway: Gateway
+) -> _Commands:
     writable = {
         device: driver
         for device, driver in devices.drivers.items()
         if isinstance(driver, Writable) and driver.writable
     }
-    _, clock, terms, journal, _ = seams = ...
+    journal, clock, terms = ground.journal, ground.clock, ground.terms
     outputs = Outputs(writable, journal, clock, terms, ground.host.random)
-    known = KnownCommands(journal, clock, terms)
-    targets = Targets(writable, dispatchers)
-    return Inbox(targets, outputs, known, journal, clock, Hearing(journal.life))
-
-
-def _commands(inbox: Inbox, ground: Ground) -> Iterator[Part]:
-    """Give the parts that carry out commands, after taking up what is remembered of them."""
-    inbox.resume()
-    yield Part("commands", inbox.run)
-    for device in inbox.devices:
-        yield Part(f"commands {device}", partial(inbox.serve, device))
+    inbox = Inbox(
+        Targets(writable, dispatchers),
+        outputs,
+        KnownCommands(journal, clock, terms),
+        journal,
+        clock,
+        Hearing(journal.life, gateway.now),
+        ground.refused,
+    )
+    return _Commands(inbox, outputs, journal)
 
 
 def _pollers(devices: Devices, ground: Ground) -> Iterator[Part]:
@@ -243,9 +280,7 @@ def _pollers(devices: Devices, ground: Ground) -> Iterator[Part]:
             yield Part(f"poll {device}", poller.run)
 
 
-def _dispatchers(
-    site: Site, edge: Edge, devices: Devices, ground: Ground
-) -> dict[str, Dispatcher]:
+def _dispatchers(site: Site, edge: Edge, devices: Devices, ground: Ground) -> dict[str, Dispatcher]:
     robots = {device.id: device for device in edge.devices() if isinstance(device, Robot)}
     journal, clock, terms = ground.journal, ground.clock, ground.terms
     return {

@@ -58,7 +58,7 @@ class Blocks:
     """Makes the samples of one device."""
 
     def __init__(self, device: str, given: Sequence[Layout]) -> None:
-        self.layouts = tuple(given)
+        self.layouts = given
         self._device = device
         self._digests = [layout.digest for layout in given]
         self._block = {

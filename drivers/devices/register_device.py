@@ -8,7 +8,6 @@ from typing import NamedTuple, Protocol
 
 from config.links import Device, ModbusDevice
 from config.registers import RegisterMap, RegisterPoint, Table
-from contracts.layouts import Layout
 from contracts.quantities import NATURES, Quality, judge
 from contracts.records import Sample
 from drivers.bulkhead import decoded
@@ -108,7 +107,7 @@ class RegisterDevice:
         self._link = link
         self._clock = clock
         self._blocks = Blocks(config.id, layouts(registers.points, config.period))
-        self.layouts: Sequence[Layout] = self._blocks.layouts
+        self.layouts = self._blocks.layouts
         self._decoders = {name: decoder(point) for name, point in self._points.items()}
         self._refused: dict[str, RefusedError] = {}
         self._ask_again = -inf

@@ -22,6 +22,7 @@ from edge.commands.known import Ended, Known, KnownCommands
 from edge.control.leases import Lease
 from edge.control.outputs import Outputs
 from edge.journal.port import Journal, Ticket
+from edge.journal.refused_input import RefusedInput
 from edge.journal.tickets import UnwrittenError, written
 from runtime.clock import Clock
 from runtime.timers import Timers
@@ -76,6 +77,7 @@ class Inbox:
         journal: Journal,
         clock: Clock,
         hearing: Hearing,
+        refused: RefusedInput,
     ) -> None:
         self._targets = targets
         self._outputs = outputs
@@ -83,6 +85,7 @@ class Inbox:
         self._journal = journal
         self._clock = clock
         self._hearing = hearing
+        self._refused = refused
         self._forget = Timers[str](clock)
         self._devices = {device: _Device() for device in targets.devices}
         self._answer_from = clock.monotonic() + ANSWERED_EVERY
@@ -113,12 +116,16 @@ class Inbox:
     def take(self, payload: bytes) -> None:
         """Take a command as it comes from the broker; copies of known ones begin nothing.
 
-        Raises ContractError for what is none. A command for another session of the edge is left
-        alone without a word.
+        A command for another session of the edge is left alone without a word.
         """
-        command = commands.decode(payload)
+        try:
+            command = commands.decode(payload)
+        except ContractError as error:
+            self._refused.refuse("command", str(error))
+            return
         if not command.id:
-            raise ContractError("Command: it has no id")
+            self._refused.refuse("command", "Command: it has no id")
+            return
         if command.session not in ("", self._hearing.session):
             return
         known = self._known.values.get(command.id)
@@ -126,6 +133,10 @@ class Inbox:
             self._take(command)
         else:
             self._answer_again(command.id, known)
+
+    def refuse_input(self, reason: str) -> None:
+        """Take note of a message of the gateway, other than a command, that makes no sense."""
+        self._refused.refuse("gateway", reason)
 
     async def run(self) -> None:
         """Forget the commands that are long over, and put leases that are over into the queues."""

@@ -28,7 +28,7 @@ class Stamps:
     def __init__(self, clock: Clock, life: str, edge: str, boot: str) -> None:
         """Begin the first segment. `boot` is the kernel's boot id, "" where it is not known."""
         self._clock = clock
-        self._life = life
+        self.life = life
         self._edge = edge
         self._boot = boot
         self.steps = 0
@@ -40,7 +40,7 @@ class Stamps:
     @property
     def segment(self) -> str:
         """The present segment."""
-        return f"{self._life}.{self.steps}"
+        return f"{self.life}.{self.steps}"
 
     @property
     def clock(self) -> Clock:
@@ -66,7 +66,7 @@ class Stamps:
             at=self.now(),
             edge=self._edge,
             version=version,
-            life=self._life,
+            life=self.life,
             clock=self.segment,
             boot=self._boot,
             ahead=self._ahead(),

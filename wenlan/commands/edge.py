@@ -3,7 +3,7 @@
 import argparse
 
 from edge.composition import run_edge
-from edge.journal.file import JournalError
+from edge.journal.opening import JournalError
 from wenlan import process
 from wenlan.options import add_site, cannot, read_site
 

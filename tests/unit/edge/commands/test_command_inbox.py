@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from contracts.codec import ContractError, encode
+from contracts.codec import encode
 from contracts.instants import MINUTE, SECOND
 from contracts.messages import Command
 from contracts.records import CommandOutcome, InputRefused, OutcomeStatus
@@ -17,6 +17,7 @@ from edge.commands.commandable import Targets
 from edge.commands.inbox import ANSWERED_EVERY, MOST_WAITING, Hearing, Inbox
 from edge.commands.known import AFTERWARDS, KnownCommands
 from edge.control.outputs import Outputs
+from edge.journal.refused_input import RefusedInput
 from edge.journal.terms import Terms
 from tests.unit.edge.simulated import MemoryDisk, MemoryJournal, SimulatedTime
 
@@ -93,10 +94,13 @@ class Story:
         self.outputs = Outputs(targets.writable, self.journal, clock, terms, random.Random(1))
         known = KnownCommands(self.journal, clock, terms)
         hearing = Hearing(self.session, self.gateway_now)
-        self.inbox = Inbox(targets, self.outputs, known, self.journal, clock, hearing)
+        refused = RefusedInput(self.journal, clock)
+        self.inbox = Inbox(
+            targets, self.outputs, known, self.journal, clock, hearing, refused
+        )
         self.inbox.resume()
         self.outputs.resume()
-        work = [self.inbox.run(), *(self.inbox.serve(one) for one in self.inbox.devices)]
+        work = [self.inbox.run(), refused.run(), *(self.inbox.serve(one) for one in self.inbox.devices)]
         self.tasks = [asyncio.create_task(one, name="story") for one in work]
         await self.settle()
 
@@ -339,10 +343,15 @@ def test_nonsense_is_refused_and_never_ends_the_edge(play: Play) -> None:
             encode(story.write("x", device="d" * 480_000)),
             encode(story.write("x", action="a" * 900_000)),
         ):
-            with pytest.raises(ContractError):
-                story.inbox.take(payload)
+            story.inbox.take(payload)
+        story.inbox.refuse_input("Ack: no")
+        await story.after(200)
+        await story.send(story.write())
 
-    assert tell(play, plot).disk.records == []
+    story = tell(play, plot)
+    told = [(one.source, one.count) for one in story.disk.of(InputRefused)]
+    assert told == [("command", 1), ("gateway", 1), ("command", 3)]
+    assert story.outcomes() == [("c1", DONE)]
 
 
 def test_a_command_for_another_session_is_left_alone_without_a_word(play: Play) -> None:
@@ -615,11 +624,11 @@ def test_a_part_that_falls_while_it_works_leaves_one_outcome(play: Play) -> None
     async def plot(story: Story) -> None:
         story.ac.gate.clear()
         await story.send(story.write())
-        serving = story.tasks[1]
+        serving = story.tasks[2]
         serving.cancel()
         await asyncio.gather(serving, return_exceptions=True)
         story.ac.gate.set()
-        story.tasks[1] = asyncio.create_task(story.inbox.serve("ac"), name="story")
+        story.tasks[2] = asyncio.create_task(story.inbox.serve("ac"), name="story")
         await story.settle()
         await story.send(story.write("c2", 21.0))
 
