@@ -14,7 +14,7 @@ from tests.architecture.sources import PRODUCT, PURE, Source, python, source, tr
 from tests.conftest import ROOT
 
 BROAD_CATCHES = {
-    "edge/polling/poller.py": "the edge's supervisor: one broken driver must not stop the others",
+    "runtime/supervisor.py": "the edge's supervisor: one sick part must not stop the others",
     "runtime/mqtt/wire.py": "a packet from outside, on which the library may stumble in any way",
     "gateway/web/app.py": "the request boundary: one broken page must not stop the gateway",
 }

@@ -2,115 +2,22 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from config.links import ModbusDevice
-from config.registers import Table
-from contracts.layouts import Column
-from contracts.layouts import readings as readings_of
 from contracts.quantities import Quality
 from drivers.capabilities import Pollable, Writable
-from drivers.devices.register_device import SETTLING, RegisterDevice, build
+from drivers.devices.register_device import SETTLING, build
 from drivers.errors import BadReplyError, DriverError, LinkDownError, RefusedError
 from drivers.protocols.modbus.mbap import DeviceFailureError
-from runtime.clock import Clock
+from tests.unit.drivers.devices.register_bench import Bench, Wire, filled, row
 from tests.unit.edge.simulated import SimulatedTime
 
 Play = Callable[[Coroutine[Any, Any, None]], None]
-
-
-class Wire:
-    """Registers by table and address; an error in a place is raised by whoever reads it."""
-
-    def __init__(self, words: dict[tuple[str, int], int | DriverError]) -> None:
-        self.words = words
-        self.reads: list[tuple[str, int, int]] = []
-        self.writes: list[tuple[int, int, tuple[int, ...]]] = []
-        self.down: DriverError | None = None
-        self.longest = 125
-        self.on_write: Callable[[int, tuple[int, ...]], None] = self.take
-
-    def take(self, address: int, words: tuple[int, ...]) -> None:
-        for i, word in enumerate(words):
-            self.words["holding", address + i] = word
-
-    async def read(self, unit: int, table: Table, address: int, count: int) -> Sequence[int]:
-        assert unit == 7
-        self.reads.append((table.value, address, count))
-        if self.down is not None:
-            raise self.down
-        if count > self.longest:
-            raise RefusedError(f"{count} are too many: exception 3")
-        found = []
-        for register in range(address, address + count):
-            word = self.words.get((table.value, register), RefusedError(f"no {register}"))
-            if isinstance(word, DriverError):
-                raise word
-            found.append(word)
-        return found
-
-    async def write(self, unit: int, function: int, address: int, words: Sequence[int]) -> None:
-        assert unit == 7
-        self.writes.append((function, address, tuple(words)))
-        if self.down is not None:
-            raise self.down
-        self.on_write(address, tuple(words))
-
-
-class Bench:
-    """A device, its wire, and a clock that the story sets."""
-
-    def __init__(self, *points: dict[str, Any], words: dict[Any, Any], **extra: Any) -> None:
-        self.time = SimulatedTime()
-        self.pauses: list[float] = []
-        self.wire = Wire(words)
-        limits = {key: extra.pop(key) for key in ("hole", "largest_block") if key in extra}
-        base = {"quantity": "status", "table": "holding"}
-        self.config = ModbusDevice.model_validate(
-            {
-                "id": "dev",
-                "model": "custom",
-                "unit": 7,
-                "map": {"points": [base | point for point in points], **limits},
-                **extra,
-            }
-        )
-        assert self.config.map is not None
-        clock = Clock(self.time.monotonic, self.time.wall, self.sleep)
-        self.device = RegisterDevice(self.config, self.config.map, self.wire, clock)
-        self.on_sleep: Callable[[], None] = lambda: None
-
-    async def sleep(self, seconds: float) -> None:
-        self.pauses.append(seconds)
-        self.on_sleep()
-
-    def take_over(self, word: int) -> None:
-        self.wire.words["holding", 15] = word
-
-    async def poll(self, after: float = 2.0) -> dict[str, float | None]:
-        self.time.seconds += after
-        self.wire.reads.clear()
-        layouts = {layout.digest: layout for layout in self.device.layouts}
-        samples = await self.device.poll()
-        assert len({one.block for one in samples}) == len(samples)
-        readings = [one for each in samples for one in readings_of(each, layouts[each.layout])]
-        assert all(reading.at == self.time.wall() for reading in readings)
-        assert len({reading.point for reading in readings}) == len(readings)
-        self.qualities = {r.point.removeprefix("dev/"): r.quality for r in readings}
-        return {r.point.removeprefix("dev/"): r.value for r in readings}
-
-
-def row(count: int) -> list[dict[str, Any]]:
-    return [{"name": f"p{i}", "register": i} for i in range(count)]
-
-
-def filled(count: int, **holes: DriverError) -> dict[tuple[str, int], int | DriverError]:
-    return {("holding", i): holes.get(f"p{i}", 100 + i) for i in range(count)}
 
 
 def test_it_has_the_capabilities_it_says() -> None:
@@ -499,112 +406,5 @@ def test_after_an_outage_a_refused_point_is_asked_for_again(play: Play) -> None:
             await bench.poll()
         bench.wire.down = None
         assert await bench.poll() == {"p0": 100, "p1": 101}
-
-    play(story())
-
-
-def test_a_device_is_sampled_in_blocks_of_whole_numbers(play: Play) -> None:
-    bench = Bench(
-        {"name": "t", "quantity": "air_temperature", "register": 0, "type": "int16", "scale": 0.1},
-        {"name": "in", "quantity": "crossings", "register": 1},
-        {"name": "f", "quantity": "share", "register": 2, "type": "float32"},
-        {"name": "slow", "register": 9, "period": "1min", "scale": 0.25},
-        words=filled(10) | {("holding", 0): 218},
-    )
-    assert {layout.block: layout.columns for layout in bench.device.layouts} == {
-        "2s": (Column("t", 1), Column("f", None)),
-        "2s-counters": (Column("in", 0),),
-        "60s": (Column("slow", 2),),
-    }
-
-    async def story() -> None:
-        bench.time.seconds += 60
-        first = {one.block: one for one in await bench.device.poll()}
-        assert first["2s"].values[0] == 218
-        assert first["2s-counters"].values == (101,)
-        assert first["60s"].values == (2725,)
-        bench.time.seconds += 2
-        assert {one.block for one in await bench.device.poll()} == {"2s", "2s-counters"}
-
-    play(story())
-
-
-def test_a_device_of_many_points_has_several_blocks(play: Play) -> None:
-    bench = Bench(*row(600), words=filled(600))
-    assert [len(layout.columns) for layout in bench.device.layouts] == [256, 256, 88]
-    assert [layout.block for layout in bench.device.layouts] == ["2s", "2s.2", "2s.3"]
-
-    async def story() -> None:
-        assert len(await bench.poll()) == 600
-
-    play(story())
-
-
-def test_what_takes_long_to_read_is_dated_when_it_was_read(play: Play) -> None:
-    points = [{"name": "a", "register": 0}, {"name": "b", "register": 500}]
-    bench = Bench(*points, words={("holding", 0): 1, ("holding", 500): 2})
-
-    async def story() -> None:
-        begun = bench.time.wall()
-        slow = bench.wire.read
-
-        async def read(unit: int, table: Table, address: int, count: int) -> Sequence[int]:
-            bench.time.seconds += 0.4 if address else 0.0
-            return await slow(unit, table, address, count)
-
-        bench.wire.read = read  # type: ignore[method-assign]
-        (one,) = await bench.device.poll()
-        assert one.values == (1, 2)
-        bench.time.seconds += 2
-
-        async def slower(unit: int, table: Table, address: int, count: int) -> Sequence[int]:
-            bench.time.seconds += 0.7 if address else 0.0
-            return await slow(unit, table, address, count)
-
-        bench.wire.read = slower  # type: ignore[method-assign]
-        first, second = await bench.device.poll()
-        assert (first.values, second.values) == ((1, None), (None, 2))
-        assert second.at > first.at > begun
-
-    play(story())
-
-
-def test_one_bad_point_does_not_take_its_device_away(
-    play: Play, caplog: pytest.LogCaptureFixture
-) -> None:
-    bench = Bench(*row(3), words=filled(3))
-    place = bench.device._decoders
-
-    def broken(words: Sequence[int]) -> float | None:
-        raise OverflowError(f"{words} is too much")
-
-    place["p1"] = broken
-
-    async def story() -> None:
-        for _ in range(3):
-            assert await bench.poll() == {"p0": 100, "p1": None, "p2": 102}
-            assert bench.qualities == {"p0": "good", "p1": "unavailable", "p2": "good"}
-
-    play(story())
-    assert len(caplog.records) == 1
-    assert "p1" in caplog.text
-
-
-def test_steps_of_the_wall_clock_move_no_interval(play: Play) -> None:
-    bench = Bench(*row(2), {"name": "slow", "register": 5, "period": "20s"}, words=filled(6))
-    bench.wire.words["holding", 1] = RefusedError("exception 2")
-
-    async def story() -> None:
-        reads = []
-        for number in range(320):
-            bench.time.step_wall((-1) ** number * 3600.0 * number)
-            reads.append(await bench.poll())
-            if number == 3:
-                bench.wire.words["holding", 1] = 7
-        assert [number for number, read in enumerate(reads) if "slow" in read] == [
-            *range(0, 320, 10)
-        ]
-        # Refused at the first poll: asked again after ten minutes, not before and not much later.
-        assert min(number for number, read in enumerate(reads) if "p1" in read) == 300
 
     play(story())

@@ -1,225 +1,28 @@
-"""Commands and leases as timelines, with kills in between."""
+"""Commands as timelines, with kills in between."""
 
 import asyncio
-import random
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from contracts.codec import encode
 from contracts.instants import MINUTE, SECOND
-from contracts.messages import Command
-from contracts.records import CommandOutcome, InputRefused, OutcomeStatus
-from drivers.capabilities import WriteLimits
-from drivers.errors import LinkDownError, RefusedError
-from edge.commands.commandable import Targets
-from edge.commands.inbox import ANSWERED_EVERY, MOST_WAITING, Hearing, Inbox
-from edge.commands.known import AFTERWARDS, KnownCommands
-from edge.control.outputs import Outputs
-from edge.journal.refused_input import RefusedInput
-from edge.journal.terms import Terms
-from tests.unit.edge.simulated import MemoryDisk, MemoryJournal, SimulatedTime
+from contracts.records import CommandOutcome, InputRefused
+from drivers.errors import LinkDownError
+from edge.commands.inbox import ANSWERED_EVERY, MOST_WAITING
+from edge.commands.known import AFTERWARDS
+from tests.unit.edge.commands.command_world import (
+    DONE,
+    FAILED,
+    HOUR,
+    REFUSED,
+    REVERTED,
+    Story,
+    tell,
+)
 
 Play = Callable[..., Any]
-DONE, REFUSED, FAILED, REVERTED = (
-    OutcomeStatus.DONE,
-    OutcomeStatus.REFUSED,
-    OutcomeStatus.FAILED,
-    OutcomeStatus.REVERTED,
-)
-HOUR = 3600.0
-
-
-class Conditioner:
-    """An air conditioner whose setpoint can be written."""
-
-    device = "ac"
-    writable: Mapping[str, WriteLimits] = {
-        "setpoint": WriteLimits(16, 24, 19),
-        "unsafe": WriteLimits(0, 1, None),
-    }
-
-    def __init__(self) -> None:
-        self.value = 21.0
-        self.error: Exception | None = None
-        self.writes: list[float] = []
-        self.gate = asyncio.Event()
-        self.gate.set()
-
-    async def write(self, point: str, value: float) -> float:
-        await self.gate.wait()
-        if self.error is not None:
-            raise self.error
-        self.writes.append(value)
-        self.value = value
-        return value
-
-
-class Robot:
-    """Takes orders."""
-
-    device = "robot"
-    actions = frozenset({"deliver"})
-
-    def __init__(self) -> None:
-        self.orders: list[str] = []
-
-    async def execute(self, command: Command) -> float | None:
-        if "item" not in command.arguments:
-            raise RefusedError("robot: deliver what?")
-        self.orders.append(command.arguments["item"])
-        return None
-
-
-class Story:
-    """An edge that can be killed, and a clock that is moved by hand."""
-
-    def __init__(self) -> None:
-        self.time = SimulatedTime()
-        self.disk = MemoryDisk()
-        self.ac = Conditioner()
-        self.robot = Robot()
-        self.lives = 0
-        self.gateway_ahead: int | None = None
-        """By how much the gateway's clock differs from the edge's, in µs; None: never heard."""
-        self.tasks: list[asyncio.Task[None]] = []
-
-    async def start(self) -> None:
-        self.lives += 1
-        clock = self.time.clock
-        self.journal = MemoryJournal(self.disk, clock)
-        targets = Targets({"ac": self.ac}, {"robot": self.robot})
-        terms = Terms(clock, self.time.boot)
-        self.outputs = Outputs(targets.writable, self.journal, clock, terms, random.Random(1))
-        known = KnownCommands(self.journal, clock, terms)
-        hearing = Hearing(self.session, self.gateway_now)
-        refused = RefusedInput(self.journal, clock)
-        self.inbox = Inbox(
-            targets, self.outputs, known, self.journal, clock, hearing, refused
-        )
-        self.inbox.resume()
-        self.outputs.resume()
-        work = [self.inbox.run(), refused.run(), *(self.inbox.serve(one) for one in self.inbox.devices)]
-        self.tasks = [asyncio.create_task(one, name="story") for one in work]
-        await self.settle()
-
-    @property
-    def session(self) -> str:
-        return f"life-{self.lives}"
-
-    def gateway_now(self) -> int | None:
-        return None if self.gateway_ahead is None else self.now + self.gateway_ahead
-
-    @property
-    def now(self) -> int:
-        return self.time.wall()
-
-    async def kill(self) -> None:
-        self.journal.kill()
-        for task in self.tasks:
-            task.cancel()
-        await asyncio.gather(*self.tasks, return_exceptions=True)
-
-    async def restart(self) -> None:
-        await self.kill()
-        await self.start()
-
-    async def settle(self) -> None:
-        await self.time.settle()
-
-    async def after(self, seconds: float) -> int:
-        return await self.time.after(seconds)
-
-    async def send(self, command: Command) -> None:
-        self.inbox.take(encode(command))
-        await self.settle()
-
-    def write(self, name: str = "c1", value: float | None = 20.0, **changes: Any) -> Command:
-        basis: dict[str, Any] = {
-            "device": "ac",
-            "action": "write",
-            "issued": self.now,
-            "expires": self.now + MINUTE,
-            "by": "me",
-            "point": "setpoint",
-            "value": value,
-            "lease": 600.0,
-        }
-        return Command(name, **(basis | changes))
-
-    def outcomes(self) -> list[tuple[str, str]]:
-        return [(one.command, one.status) for one in self.disk.of(CommandOutcome)]
-
-    def reason(self) -> str:
-        return self.disk.of(CommandOutcome)[-1].reason
-
-
-def tell(play: Play, plot: Callable[[Story], Any]) -> Story:
-    async def told() -> Story:
-        story = Story()
-        await story.start()
-        await plot(story)
-        await story.kill()
-        return story
-
-    result: Story = play(told())
-    return result
-
-
-def test_a_write_is_done_once_and_reverted_when_its_lease_ends(play: Play) -> None:
-    async def plot(story: Story) -> None:
-        await story.send(story.write())
-        await story.send(story.write())
-        assert story.ac.writes == [20.0]
-        await story.after(599)
-        assert story.ac.writes == [20.0]
-        await story.after(1)
-        await story.after(HOUR)
-
-    story = tell(play, plot)
-    assert story.ac.writes == [20.0, 19.0]
-    assert story.outcomes() == [("c1", DONE), ("c1", REVERTED)]
-
-
-def test_a_later_command_renews_the_lease(play: Play) -> None:
-    async def plot(story: Story) -> None:
-        await story.send(story.write("c1"))
-        await story.after(500)
-        await story.send(story.write("c2", 20.5))
-        await story.after(500)
-        assert story.ac.writes == [20.0, 20.5]
-        await story.after(100)
-
-    story = tell(play, plot)
-    assert story.outcomes() == [("c1", DONE), ("c2", DONE), ("c2", REVERTED)]
-
-
-def test_a_lease_that_ends_while_the_edge_is_down_is_reverted_at_its_start(play: Play) -> None:
-    async def plot(story: Story) -> None:
-        await story.send(story.write())
-        await story.kill()
-        story.time.seconds += HOUR
-        await story.start()
-
-    story = tell(play, plot)
-    assert story.ac.writes == [20.0, 19.0]
-    assert story.outcomes() == [("c1", DONE), ("c1", REVERTED)]
-
-
-def test_a_safe_value_that_cannot_be_written_is_tried_until_it_can(play: Play) -> None:
-    async def plot(story: Story) -> None:
-        await story.send(story.write())
-        story.ac.error = LinkDownError("ac: no answer")
-        for _ in range(100):
-            await story.after(10)
-        assert story.ac.value == 20.0
-        story.ac.error = None
-        await story.after(31)
-
-    story = tell(play, plot)
-    assert story.ac.value == 19.0
-    assert story.outcomes() == [("c1", DONE), ("c1", REVERTED)]
 
 
 def test_killed_between_start_and_outcome(play: Play) -> None:
@@ -237,30 +40,6 @@ def test_killed_between_start_and_outcome(play: Play) -> None:
     # It may have been written before the kill, so the lease stands, and the safe value goes back.
     assert story.ac.writes == [19.0]
     assert story.outcomes() == [("c1", FAILED), ("c1", REVERTED)]
-
-
-def test_a_write_that_was_refused_leaves_the_lease_before_it(play: Play) -> None:
-    async def plot(story: Story) -> None:
-        await story.send(story.write("c1"))
-        story.ac.error = RefusedError("ac: illegal value")
-        await story.send(story.write("c2", 22.0, lease=3600.0))
-        story.ac.error = None
-        await story.after(601)
-
-    story = tell(play, plot)
-    assert story.outcomes() == [("c1", DONE), ("c2", REFUSED), ("c1", REVERTED)]
-
-
-def test_a_write_without_an_answer_keeps_its_lease(play: Play) -> None:
-    async def plot(story: Story) -> None:
-        story.ac.error = LinkDownError("ac: no answer")
-        await story.send(story.write())
-        story.ac.error = None
-        await story.after(601)
-
-    story = tell(play, plot)
-    assert story.outcomes() == [("c1", FAILED), ("c1", REVERTED)]
-    assert story.ac.writes == [19.0]
 
 
 @pytest.mark.parametrize(
@@ -433,118 +212,6 @@ def test_a_gateway_that_asks_on_is_answered_again_now_and_then(play: Play) -> No
     assert 200 / ANSWERED_EVERY - 1 <= len(answers) <= 200 / ANSWERED_EVERY + 2
 
 
-@pytest.mark.parametrize("step", [3600.0, -3600.0, -40 * 365 * 86_400.0, 12 * 365 * 86_400.0])
-def test_no_step_of_the_wall_clock_moves_a_lease(play: Play, step: float) -> None:
-    async def plot(story: Story) -> None:
-        await story.send(story.write())
-        await story.after(300)
-        story.time.step_wall(step)
-        await story.after(299)
-        assert story.ac.writes == [20.0]
-        await story.after(1)
-
-    assert tell(play, plot).ac.writes == [20.0, 19.0]
-
-
-def test_a_revert_that_fails_is_tried_on_through_a_step_back(play: Play) -> None:
-    async def plot(story: Story) -> None:
-        await story.send(story.write())
-        story.ac.error = LinkDownError("ac: no answer")
-        await story.after(700)
-        story.time.step_wall(-3000)
-        story.ac.error = None
-        await story.after(31)
-
-    assert tell(play, plot).ac.writes == [20.0, 19.0]
-
-
-def test_a_lease_goes_on_over_a_restart_whatever_the_wall_clock_says(play: Play) -> None:
-    async def plot(story: Story) -> None:
-        await story.send(story.write())
-        await story.after(200)
-        story.time.step_wall(-3600)
-        await story.restart()
-        await story.after(399)
-        assert story.ac.writes == [20.0]
-        await story.after(1)
-
-    assert tell(play, plot).ac.writes == [20.0, 19.0]
-
-
-@pytest.mark.parametrize(
-    ("wall", "left"),
-    [(100.0, 300.0), (1e6, 0.0), (-3600.0, 600.0)],
-    ids=["believed", "long off", "clock before the lease"],
-)
-def test_after_a_reboot_the_wall_clock_is_believed_within_bounds(
-    play: Play, wall: float, left: float
-) -> None:
-    async def plot(story: Story) -> None:
-        await story.send(story.write())
-        await story.after(200)
-        await story.kill()
-        story.time.reboot(100, wall)
-        await story.start()
-        await story.after(left - 1)
-        assert story.ac.writes == ([20.0] if left else [20.0, 19.0])
-        await story.after(1)
-
-    assert tell(play, plot).ac.writes == [20.0, 19.0]
-
-
-def test_what_0_1_remembered_goes_on(play: Play) -> None:
-    async def plot(story: Story) -> None:
-        now = story.now
-        story.disk.memory["lease"] = {
-            "ac/setpoint": b'{"device":"ac","point":"setpoint","command":"c0","granted":%d,'
-            b'"until":%d,"safe":19.0}' % (now - 100 * SECOND, now + 100 * SECOND)
-        }
-        story.disk.memory["command"] = {
-            "c0": b'{"device":"ac","action":"write","expires":%d,"finished":true}'
-            % (now + 10 * SECOND),
-            "c00": b'{"device":"ac","action":"write","expires":%d,"finished":false}' % now,
-        }
-        await story.restart()
-        assert story.outcomes() == [("c00", FAILED)]
-        await story.after(99)
-        assert story.ac.writes == []
-        await story.after(2)
-        assert not story.disk.memory["command"]
-
-    story = tell(play, plot)
-    assert story.ac.writes == [19.0]
-    assert story.outcomes() == [("c00", FAILED), ("c0", REVERTED)]
-
-
-def test_a_lease_that_rots_leads_to_the_safe_value(play: Play) -> None:
-    async def plot(story: Story) -> None:
-        await story.send(story.write())
-        await story.kill()
-        story.disk.rot("lease", "ac/setpoint")
-        await story.start()
-        await story.after(1)
-        assert story.ac.writes == [20.0, 19.0]
-        await story.restart()
-        await story.after(HOUR)
-
-    story = tell(play, plot)
-    assert story.ac.writes == [20.0, 19.0]
-    (refused,) = story.disk.of(InputRefused)
-    assert "safe value of ac is written" in refused.reason
-
-
-def test_a_key_that_rots_leads_to_the_safe_values_of_its_device(play: Play) -> None:
-    async def plot(story: Story) -> None:
-        await story.kill()
-        story.disk.memory["lease"] = {"ac/setpo#nt": b"{", "gone/setpoint": b"{"}
-        await story.start()
-        await story.after(1)
-
-    story = tell(play, plot)
-    assert story.ac.writes == [19.0]
-    assert not story.disk.memory["lease"]
-
-
 def test_a_command_that_rots_has_an_outcome_and_is_not_begun_again(play: Play) -> None:
     async def plot(story: Story) -> None:
         command = story.write()
@@ -579,23 +246,6 @@ def test_a_disk_that_is_sick_begins_nothing(play: Play) -> None:
     assert story.outcomes() == [("c0", DONE), ("c1", REFUSED), ("d1", REFUSED), ("c2", DONE)]
     assert "nothing was begun" in story.disk.of(CommandOutcome)[1].reason
     assert "I/O error" in story.disk.of(CommandOutcome)[1].reason
-
-
-def test_a_lease_that_cannot_be_remembered_leaves_the_one_before_it(play: Play) -> None:
-    async def plot(story: Story) -> None:
-        await story.send(story.write("c0"))
-        story.ac.gate.clear()
-        await story.send(story.write("c1", 21.0))
-        await story.send(story.write("c2", 22.0, lease=3600.0))
-        story.disk.sick = True  # c2 was taken, its lease will not be
-        story.ac.gate.set()
-        await story.after(6)
-        story.disk.sick = False
-        await story.after(600)
-
-    story = tell(play, plot)
-    assert story.ac.writes == [20.0, 21.0, 19.0]
-    assert story.outcomes()[-1] == ("c1", REVERTED)
 
 
 def test_a_bug_in_a_driver_costs_its_own_command(play: Play) -> None:

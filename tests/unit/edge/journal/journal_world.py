@@ -187,7 +187,9 @@ async def held(journal: Journal) -> dict[str, list[tuple[int, int]]]:
     streams: dict[str, Ranges] = {}
     for track in journal.tracks():
         streams[track.stream] = streams.get(track.stream, Ranges()).union(track.held)
-    return {stream: [(one.first, one.last) for one in numbers] for stream, numbers in streams.items()}
+    return {
+        stream: [(one.first, one.last) for one in numbers] for stream, numbers in streams.items()
+    }
 
 
 def values(found: Iterable[Record]) -> list[float]:
