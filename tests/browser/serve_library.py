@@ -74,7 +74,7 @@ def cards(site: Site) -> Iterator[Card]:
         for link in edge.links:
             wire = open_link(link, system_host())
             for device in link.devices:
-                told = card(build(device, wire, now), device, edge.id)
+                told = card(build(device, wire, system_host().clock), device, edge.id)
                 points = tuple(
                     msgspec.structs.replace(one, period=PERIOD / SECOND) for one in told.points
                 )

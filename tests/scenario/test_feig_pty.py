@@ -15,6 +15,7 @@ from drivers.links.serial_line import SerialLine
 from drivers.protocols.rfid import feig, iso28560
 from runtime.host import system_host
 from tests.conftest import play
+from tests.polled import leaping_clock
 from tests.scenario.pad_line import (
     AT_HOME,
     BLOCKS,
@@ -55,7 +56,7 @@ def settings(port: str) -> SerialReader:
 def tell(line: PadLine, story: Callable[[FeigReader], Awaitable[None]]) -> PadLine:
     async def told() -> None:
         link = SerialLine(settings(line.port), system_host())
-        reader = SPEC.build(link._config.devices[0], link, lambda: 0)
+        reader = SPEC.build(link._config.devices[0], link, leaping_clock(1))
         assert isinstance(reader, FeigReader)
         assert isinstance(reader, TagReader)
         try:
