@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -21,11 +21,11 @@ from drivers.errors import DriverError
 from drivers.links.vehicle_mailboxes import VehicleMailboxes
 from edge.fleet.delivery_request import delivery_of
 from edge.fleet.dispatcher import Dispatcher
-from edge.journal.journal import Journal
 from runtime.host import system_host
 from simulators.robots.robot import RobotModel, RobotSimulator
 from simulators.run import io_for
 from tests.broker import Broker
+from tests.scenario.real_journal import recorded
 
 Play = Callable[..., Any]
 FLEET = Fleet.model_validate(
@@ -43,23 +43,6 @@ STEPS = ["asked", "sent", "accepted", "loaded", "delivered"]
 
 def now() -> int:
     return time.time_ns() // 1000
-
-
-class Diary:
-    """A real journal, whose records can also be read at once."""
-
-    def __init__(self, journal: Journal, records: list[Record]) -> None:
-        self._journal = journal
-        self.records = records
-
-    async def append(
-        self, records: Sequence[Record], remember: Mapping[str, bytes | None] | None = None
-    ) -> None:
-        await self._journal.append(records, remember)
-        self.records.extend(records)
-
-    def recall(self, prefix: str) -> dict[str, bytes]:
-        return self._journal.recall(prefix)
 
 
 class House:
@@ -109,9 +92,11 @@ class House:
         """Run an edge; leaving the block kills it."""
         link = VehicleMailboxes(self.link_config, system_host())
         robot = self.link_config.devices[0]
-        async with Journal(self.folder / "journal.db", now) as journal:
-            vehicle = SPEC.build(robot, link, now)
-            dispatcher = Dispatcher(vehicle, robot, FLEET, Diary(journal, self.records), now)  # type: ignore[arg-type] # the catalogue promises only an object
+        async with recorded(self.folder, system_host()) as journal:
+            journal.records = self.records
+            clock = journal.clock
+            vehicle = SPEC.build(robot, link, clock)
+            dispatcher = Dispatcher(vehicle, robot, FLEET, journal, clock, journal.terms)  # type: ignore[arg-type] # the catalogue promises only an object
             task = asyncio.create_task(dispatcher.run(), name="dispatcher")
             try:
                 yield dispatcher
@@ -249,7 +234,7 @@ def test_garbage_and_strangers_on_the_robots_topics_harm_nothing(
                 await client.publish("uagv/v2/Example/WL-001/instantActions", b"[]", qos=1)
             await dispatcher.execute(wish("c1"))
             await house.until(lambda: "delivered" in house.steps(delivery))
-        assert [type(one) for one in house.records].count(InputRefused) == 1
+        assert [type(one) for one in house.records].count(InputRefused) == 2
         assert "OFFLINE" not in {
             one.connection for one in house.records if isinstance(one, RobotChanged)
         }

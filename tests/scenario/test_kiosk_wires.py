@@ -1,7 +1,6 @@
 """The whole kiosk on real wires: a PTY, a TCP connection, a journal on disk."""
 
 import asyncio
-import time
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import timedelta
@@ -12,15 +11,12 @@ import pytest
 from config.base import Name
 from config.links import SerialReader, TagReaderDevice
 from config.site import Kiosk
-from contracts.codec import decode_record
-from contracts.instants import Instant
 from contracts.records import LoanChanged, LoanStep
 from drivers.devices.feig_reader import FeigReader
 from drivers.devices.sip2_system import Sip2Circulation
 from drivers.links.serial_line import SerialLine
 from drivers.links.sip2_tcp import Sip2Connection
 from drivers.protocols.rfid import feig
-from edge.journal.journal import Journal
 from edge.kiosk.kiosk import SelfCheck
 from edge.kiosk.patron_key import patron_key
 from runtime.folder import SystemFolder
@@ -41,6 +37,7 @@ from tests.scenario.pad_line import (
     PadLine,
     at_the_far_end,
 )
+from tests.scenario.real_journal import recorded
 from tests.scenario.sip2_quirks import QuirkyServer, serving, settings
 
 BOOK, CARD, CARD_UID = "1000000056", "reader-1", "E0040150AABBCCDD"
@@ -99,10 +96,6 @@ class Shelf(PadLine):
         return self.answers[SYSTEM][0][13]
 
 
-def now() -> Instant:
-    return time.time_ns() // 1000
-
-
 async def serve(
     folder: Path, shelf: Shelf, server: QuirkyServer, done: Callable[[list[LoanChanged]], bool]
 ) -> list[LoanChanged]:
@@ -116,20 +109,22 @@ async def serve(
     )
     config = settings(server.port)
     library = Sip2Connection(config, host)
-    async with Journal(folder / "journal.sqlite3", now) as journal:
+    async with recorded(folder, host) as journal:
+        clock = journal.clock
         kiosk = SelfCheck(
             KIOSK,
             FeigReader("pad", pad.address, line),
-            Sip2Circulation(config.devices[0], library, config.obey_status_flags, now),
+            Sip2Circulation(config.devices[0], library, config.obey_status_flags, clock),
             pad,
             journal,
-            now,
+            clock,
+            host.random,
             patron_key(host.folder(folder), host.secret),
         )
         task = asyncio.create_task(kiosk.run(), name="kiosk")
         try:
             async with asyncio.timeout(8):
-                while not done(steps := await journalled(journal)):
+                while not done(steps := journal.of(LoanChanged)):
                     assert not task.done()
                     await asyncio.sleep(0.05)
         finally:
@@ -139,12 +134,6 @@ async def serve(
             await library.aclose()
             await line.aclose()
         return steps
-
-
-async def journalled(journal: Journal) -> list[LoanChanged]:
-    piece = await journal.read(1, journal.last, 1000, 1_000_000) if journal.last else None
-    records = [decode_record(body) for body in piece.bodies] if piece else []
-    return [one for one in records if isinstance(one, LoanChanged)]
 
 
 async def until(condition: Callable[[], bool]) -> None:
@@ -167,7 +156,7 @@ def test_a_book_is_lent(tmp_path: Path) -> None:
 
     with at_the_far_end(shelf):
         steps = play(story())
-    assert [one.step.value for one in steps] == ["intent", "granted", "closed"]
+    assert [one.step for one in steps] == ["intent", "granted", "closed"]
     assert steps[-1].title == "A title"
     assert server.holders == {BOOK: CARD}
     assert shelf.afi == 0xC2
@@ -183,7 +172,7 @@ def test_a_book_is_taken_back(tmp_path: Path) -> None:
 
     with at_the_far_end(shelf):
         steps = play(story())
-    assert [one.step.value for one in steps] == ["intent", "granted", "closed"]
+    assert [one.step for one in steps] == ["intent", "granted", "closed"]
     assert server.holders == {}
     assert shelf.afi == 0x07
 
@@ -209,11 +198,11 @@ def test_the_connection_is_cut_after_any_message(tmp_path: Path, requests: int) 
     with at_the_far_end(shelf):
         steps = play(story())
     assert sum(one.step in ENDS for one in steps) == 1
-    if steps[-1].step is LoanStep.CLOSED:
+    if steps[-1].step == LoanStep.CLOSED:
         assert server.holders == {BOOK: CARD}
         assert shelf.afi == 0xC2
     else:
-        assert steps[-1].step is LoanStep.STAFF
+        assert steps[-1].step == LoanStep.STAFF
         assert shelf.afi == 0x07
 
 
@@ -239,7 +228,7 @@ def test_a_loan_cut_off_by_a_restart_is_settled_by_the_next_process(tmp_path: Pa
         steps = play(story())
     assert len({one.loan for one in steps}) == 1
     assert sum(one.step in ENDS for one in steps) == 1
-    closed = steps[-1].step is LoanStep.CLOSED
+    closed = steps[-1].step == LoanStep.CLOSED
     assert (shelf.afi == 0xC2) == closed
     assert (server.holders == {BOOK: CARD}) or not closed
 
