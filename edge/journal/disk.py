@@ -143,6 +143,13 @@ class Disk:
         """When the witness is to be on disk; None: it is."""
         return self._witnessed + WITNESS if self._unwitnessed and self.file else None
 
+    async def has_room(self) -> bool:
+        """Say whether the disk has room again, as far as it can be asked."""
+        try:
+            return await self._in_thread(self.place.folder.free) > RESERVE
+        except OSError:
+            return False
+
     async def free_reserve(self) -> None:
         """Give up the space that was set aside."""
         with suppress(OSError):

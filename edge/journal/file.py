@@ -213,7 +213,7 @@ class JournalFile:
 
         After a sync that failed, the log may be read and yet be gone after a power cut.
         """
-        self.db.pragma("wal_checkpoint(TRUNCATE)")
+        self.db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
 
     def close(self) -> None:
         """Close the file, on a sick disk too."""

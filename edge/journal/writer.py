@@ -174,7 +174,9 @@ class Writer:
             del self.refused[stream, life]
 
     async def _make_room(self) -> None:
-        """Free what can be freed on a full disk."""
+        """Free what can be freed, if the disk is still full."""
+        if await self.disk.has_room():
+            return
         await self.disk.free_reserve()
         if self.gone:
             await self._forget()

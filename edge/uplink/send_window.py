@@ -128,10 +128,17 @@ class _Book:
         """Give the newest number, when all are named and some of them only once; else 0."""
         if not self.once or len(without(self.track.held, self.named)):
             return 0
-        return max(numbers.last or 0 for _, numbers in self.once)
+        return max(one.numbers.last or 0 for one in self.once)
+
+    def doubt_old(self, now: float) -> None:
+        """Send again what nobody named a second time: who named it once may have been wrong."""
+        if self.once and self.once[0].since <= now - UNCONFIRMED:
+            self.once = [one for one in self.once if one.since > now - UNCONFIRMED]
+            self._sum_up()
 
     def _sum_up(self) -> None:
-        self.named = Ranges([*self.twice, *(one for _, numbers in self.once for one in numbers)])
+        self.once = [one for one in self.once if len(one.numbers)]
+        self.named = Ranges([*self.twice, *(some for one in self.once for some in one.numbers)])
 
 
 class SendWindow:
@@ -149,6 +156,7 @@ class SendWindow:
         self._patience = PATIENCE
         self._live_from = 0.0
         self._suspect: dict[str, int] = {}
+        self._heard_new = -UNCONFIRMED
 
     @property
     def settled(self) -> bool:
@@ -207,8 +215,11 @@ class SendWindow:
         if ack.session or ack.k:
             if ack.session != self._session or not 1 <= ack.k <= self._k:
                 return []
+            self._heard_new = now
             book = self._books.get((ack.stream, ack.life))
             books, k = ([book] if book else []), ack.k
+        elif now < self._heard_new + UNCONFIRMED:
+            return []  # the gateway is a later one: this is not its own
         else:
             books = [one for one in self._books.values() if one.track.stream == ack.stream]
             k = self._k

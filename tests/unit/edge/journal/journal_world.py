@@ -21,7 +21,7 @@ from edge.journal.disk import Seams
 from edge.journal.journal import Journal, Policy
 from edge.journal.opening import Place
 from edge.journal.rows import Limits, Piece, Stamp
-from runtime.database import Connection, connect
+from runtime.database import Connection, close, connect
 from runtime.folder import Folder, SystemFolder
 
 T = TypeVar("T")
@@ -79,7 +79,7 @@ class InLine(Executor):
         done: Future[Any] = Future()
         try:
             done.set_result(fn(*args, **kwargs))
-        except BaseException as error:
+        except Exception as error:  # noqa: BLE001 - it is given to whoever waits
             done.set_exception(error)
         return done
 
@@ -130,7 +130,7 @@ class World:
         lock = self.path.parent / f"{self.path.name}.killed-{self.lives}"
         shutil.copytree(self.path, lock)
         for connection in self.connections:
-            connection.close()
+            close(connection)
         self.connections.clear()
         shutil.rmtree(self.path)
         shutil.copytree(lock, self.path)
