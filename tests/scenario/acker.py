@@ -7,7 +7,7 @@ import os
 import signal
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TypeVar
 
@@ -185,11 +185,18 @@ async def ended(task: asyncio.Task[None]) -> None:
         await task
 
 
-def site_at(port: int, bus: int = 502) -> Site:
+def site_at(
+    port: int,
+    bus: int = 502,
+    devices: Sequence[object] = (),
+    links: Sequence[object] = (),
+    **extra: object,
+) -> Site:
+    """Make a site of one edge on one bus; `links` are more of them, `extra` more of its keys."""
     name = {"en": "Library", "zh": "图书馆"}
     device = {"id": "probe", "model": "xy-md02"}
     link: dict[str, object] = {"kind": "modbus-tcp", "id": "bus", "host": "127.0.0.1", "port": bus}
-    link["devices"] = [device]
+    link["devices"] = list(devices) or [device]
     return Site.model_validate(
         {
             "site": "site",
@@ -197,6 +204,6 @@ def site_at(port: int, bus: int = 502) -> Site:
             "timezone": "Europe/London",
             "broker": f"mqtt://127.0.0.1:{port}",
             "spaces": [{"id": "vault", "kind": "vault", "name": name}],
-            "edges": [{"id": "stacks", "links": [link]}],
+            "edges": [{"id": "stacks", "links": [link, *links], **extra}],
         }
     )

@@ -135,11 +135,7 @@ async def edge_world(
 ) -> AsyncIterator[EdgeWorld]:
     """Build it all; `extra` are more keys of the edge in the site file."""
     nats = Nats(folder / "nats")
-    plain = site_at(nats.port, bus=bus).model_dump(mode="json", by_alias=True)
-    if devices:
-        plain["edges"][0]["links"][0]["devices"] = DEVICES
-    plain["edges"][0] |= extra
-    site = Site.model_validate(plain)
+    site = site_at(nats.port, bus, DEVICES if devices else (), **extra)
     async with AsyncExitStack() as stack:
         await nats.start()
         stack.push_async_callback(nats.kill)

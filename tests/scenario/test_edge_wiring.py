@@ -155,18 +155,28 @@ def test_a_part_that_cannot_run_is_said_and_harms_nobody(tmp_path: Path, play: P
             "id": "kiosk-1",
             "name": {"en": "Kiosk", "zh": "机"},
             "space": "vault",
-            "reader": "probe",
-            "library": "ac",
+            "reader": "pad",
+            "library": "ils",
         }
-        async with edge_world(tmp_path, free_port(), kiosks=[kiosk]) as world:
+        pad = {"id": "pad", "model": "feig-obid"}
+        line = {"kind": "feig-serial", "id": "line", "port": "/dev/nothing", "devices": [pad]}
+        ils = {"id": "ils", "model": "sip2"}
+        sip2 = {"kind": "sip2", "id": "lib", "host": "127.0.0.1", "port": 9, "devices": [ils]}
+        async with edge_world(tmp_path, free_port(), links=[line, sip2], kiosks=[kiosk]) as world:
             gateway = world.gateway
+            key = world.data / "stacks" / "patron.key"
+            key.parent.mkdir(parents=True)
+            key.write_bytes(b"short")
             await world.start()
             await until(lambda: bool(gateway.of(PartFell)) and len(gateway.of(Block)) > 10)
             (fell,) = gateway.of(PartFell)
             assert (fell.part, fell.stands) == ("kiosk kiosk-1", False)
-            assert "choose other models" in fell.reason
+            assert "has 5 bytes instead of 32; restore or remove it" in fell.reason
+            key.unlink()
+            await until(lambda: len(gateway.of(PartFell)) == 2, 60)
+            assert gateway.of(PartFell)[1].stands
 
-    play(story(), within=60)
+    play(story(), within=90)
 
 
 def test_a_broker_that_hangs_is_left_and_found_again(
