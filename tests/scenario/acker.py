@@ -193,17 +193,26 @@ def site_at(
     **extra: object,
 ) -> Site:
     """Make a site of one edge on one bus; `links` are more of them, `extra` more of its keys."""
+    return Site.model_validate(site_file(port, bus, devices, links, **extra))
+
+
+def site_file(
+    port: int,
+    bus: int = 502,
+    devices: Sequence[object] = (),
+    links: Sequence[object] = (),
+    **extra: object,
+) -> dict[str, object]:
+    """Make what stands in its site file."""
     name = {"en": "Library", "zh": "图书馆"}
     device = {"id": "probe", "model": "xy-md02"}
     link: dict[str, object] = {"kind": "modbus-tcp", "id": "bus", "host": "127.0.0.1", "port": bus}
     link["devices"] = list(devices) or [device]
-    return Site.model_validate(
-        {
-            "site": "site",
-            "name": name,
-            "timezone": "Europe/London",
-            "broker": f"mqtt://127.0.0.1:{port}",
-            "spaces": [{"id": "vault", "kind": "vault", "name": name}],
-            "edges": [{"id": "stacks", "links": [link, *links], **extra}],
-        }
-    )
+    return {
+        "site": "site",
+        "name": name,
+        "timezone": "Europe/London",
+        "broker": f"mqtt://127.0.0.1:{port}",
+        "spaces": [{"id": "vault", "kind": "vault", "name": name}],
+        "edges": [{"id": "stacks", "links": [link, *links], **extra}],
+    }
