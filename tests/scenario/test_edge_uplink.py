@@ -10,6 +10,7 @@ from contracts.codec import encode
 from contracts.messages import Card, Command
 from contracts.ranges import Ranges
 from contracts.records import EdgeStarted, InputRefused, OutcomeStatus, Reading, Record
+from contracts.topics import of_edge
 from edge.commands.commandable import Targets
 from edge.commands.inbox import Hearing, Inbox
 from edge.commands.known import KnownCommands
@@ -25,6 +26,7 @@ from edge.uplink.layouts import Layouts
 from runtime.host import system_host
 from runtime.supervisor import Part, Supervisor
 from tests.scenario.acker import TOPICS, Gateway, Nats, clock, ended, site_at, until
+from wenlan.import_session import import_csv
 
 Play = Callable[..., Any]
 
@@ -193,6 +195,38 @@ def test_commands_on_the_wire(tmp_path: Path, play: Play) -> None:
         assert "nobody" in outcomes["c1"].reason
         assert len(gateway.outcomes()) == 2
         assert "retained" in gateway.of(InputRefused)[-1].reason
+        await ended(listening)
+        await nats.kill()
+
+    play(story(), within=30)
+
+
+def test_an_import_ends_when_all_is_acknowledged_and_a_second_one_adds_nothing(
+    tmp_path: Path, play: Play
+) -> None:
+    rows = [
+        f"2024-01-{day:02} {hour:02}:00,{hour},NA" for day in range(1, 31) for hour in range(24)
+    ]
+    file = tmp_path / "logger.csv"
+    file.write_text("time,temperature,humidity\n" + "\n".join(rows) + "\n2024-02-01,x,y\n")
+
+    async def story() -> None:
+        nats = Nats(tmp_path / "nats")
+        await nats.start()
+        gateway = Gateway(nats.port, of_edge("site", "import"))
+        listening = asyncio.create_task(gateway.run(), name="gateway")
+        said: list[str] = []
+        for _ in range(2):
+            result = await import_csv(
+                file, site_at(nats.port), "logger", "vault", system_host(), said.append
+            )
+            assert (result.rows, result.values, result.missing) == (720, 720, 720)
+            assert len(result.refused) == 1
+            assert len(gateway.rows) == 720
+        assert 720 <= gateway.copies <= 1500
+        assert gateway.cards == ["logger", "logger"]
+        assert not gateway.states
+        assert any("line 722" in line for line in said)
         await ended(listening)
         await nats.kill()
 
