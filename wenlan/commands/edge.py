@@ -6,6 +6,7 @@ from edge.composition import run_edge
 from edge.journal.opening import JournalError
 from wenlan import process
 from wenlan.options import add_site, cannot, read_site
+from wenlan.site_rules import load_checked_site
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -16,7 +17,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Run until stopped; 1 when the journal cannot be had."""
-    site = read_site(options)
+    site = read_site(options, load_checked_site)
     edge = site.edge(options.name)
     process.begin_logging(f"edge {edge.id}")
     options.data.mkdir(parents=True, exist_ok=True)
