@@ -80,6 +80,14 @@ class _Harvest:
     refused: dict[str, RefusedError] = field(default_factory=dict)
     failed: dict[str, DeviceFailureError] = field(default_factory=dict)
 
+    def moment(self, clock: Clock) -> Moment:
+        """Give the moment to which what was read just now belongs."""
+        now = clock.monotonic()
+        if now - self.begun > AT_ONCE:
+            self.begun = now
+            self.moments.append(Moment(clock.wall(), {}))
+        return self.moments[-1]
+
 
 class RegisterDevice:
     """One device: a map, a wire to talk over, and a clock."""
@@ -229,7 +237,7 @@ class RegisterDevice:
             else:
                 harvest.failed[block.points[0].name] = error
             return
-        values = self._moment(harvest).values
+        values = harvest.moment(self._clock).values
         for place in places:
             value = self._decoded(place, words)
             if value is not None and place.low <= value <= place.high:
@@ -237,13 +245,6 @@ class RegisterDevice:
             else:
                 values[place.point.name] = (value, judge(place.point.quantity, value))
         harvest.done.update(names)
-
-    def _moment(self, harvest: _Harvest) -> Moment:
-        now = self._clock.monotonic()
-        if now - harvest.begun > AT_ONCE:
-            harvest.begun = now
-            harvest.moments.append(Moment(self._clock.wall(), {}))
-        return harvest.moments[-1]
 
     def _decoded(self, place: _Place, words: Sequence[int]) -> float | None:
         """Give a point's value; None for none, and when its decoding has a bug."""
@@ -302,7 +303,7 @@ class RegisterDevice:
             self._ask_again = now + ASK_AGAIN
             self._plans.clear()
         if harvest.moments and harvest.failed:
-            values = self._moment(harvest).values
+            values = harvest.moment(self._clock).values
             values.update(dict.fromkeys(harvest.failed, (None, Quality.UNAVAILABLE)))
             harvest.done.update(harvest.failed)
 

@@ -93,9 +93,9 @@ class Dispatcher:
                 if job is not None:
                     await self._ask(job)
             elif command.action == "cancel":
-                self._cancel(self._named(command), command.by)
+                _cancel(self._book, _named(self._book, command), command.by)
             elif command.action == "release":
-                await self._release(self._named(command), command.by)
+                await self._release(_named(self._book, command), command.by)
             else:
                 raise RefusedError(
                     f"{self.device}: no action {command.action!r}; there are {sorted(self.actions)}"
@@ -190,30 +190,31 @@ class Dispatcher:
         planned = replace(job, order=order)
         return self._book.step(planned, DeliveryStep.SENT, self._node)
 
-    def _cancel(self, job: Job, by: str) -> None:
-        if job.active:
-            self._book.keep(replace(job, stopping=by or "an operator"))
-        else:
-            reason = f"cancelled by {by or 'an operator'}"
-            self._book.step(job, DeliveryStep.CANCELLED, reason=reason)
-
     async def _release(self, job: Job, by: str) -> None:
         reason = f"released by {by or 'an operator'}"
         self._book.step(job, DeliveryStep.FAILED, self._node, reason)
         if job.active:
             await self._voice.stop(job.delivery)
 
-    def _named(self, command: Command) -> Job:
-        """Find the delivery a command is about; without a name, the current one."""
-        delivery = command.arguments.get("delivery", "")
-        job = self._book.jobs.get(delivery) if delivery else self._book.current
-        if job is None:
-            open_ones = sorted(self._book.jobs) or "none"
-            raise RefusedError(
-                f"{self.device}: no open delivery {delivery!r}; open are: {open_ones}"
-            )
-        return job
-
     @property
     def _node(self) -> str:
         return (self._sight.state.last_node_id or "") if self._sight.state else ""
+
+
+def _cancel(book: Book, job: Job, by: str) -> None:
+    """Ask a robot to stop, or end a delivery of which it was not told."""
+    if job.active:
+        book.keep(replace(job, stopping=by or "an operator"))
+    else:
+        reason = f"cancelled by {by or 'an operator'}"
+        book.step(job, DeliveryStep.CANCELLED, reason=reason)
+
+
+def _named(book: Book, command: Command) -> Job:
+    """Find the delivery a command is about; without a name, the current one."""
+    delivery = command.arguments.get("delivery", "")
+    job = book.jobs.get(delivery) if delivery else book.current
+    if job is None:
+        open_ones = sorted(book.jobs) or "none"
+        raise RefusedError(f"{book.robot}: no open delivery {delivery!r}; open are: {open_ones}")
+    return job
