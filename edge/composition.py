@@ -2,8 +2,6 @@
 
 import asyncio
 import contextlib
-import gc
-import logging
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -37,18 +35,11 @@ from edge.polling.poller import Poller
 from edge.uplink.gateway import Gateway, Ground, stamp_of
 from edge.uplink.layouts import Layouts
 from runtime.clock import Clock
-from runtime.descriptors import allow_descriptors
 from runtime.host import Host
 from runtime.supervisor import Change, Part, Supervisor
 
-log = logging.getLogger(__name__)
-
 LIFE = 8
 """Bytes of the random id of one start."""
-SPARE_DESCRIPTORS = 64
-"""Files that an edge opens beside one for each of its links."""
-COLLECTOR = (50_000, 20, 100)
-"""The collector's thresholds: what is built at the start lives for ever, and is frozen."""
 
 
 class Closable(Protocol):
@@ -121,10 +112,13 @@ async def closing_links(links: Sequence[Closable]) -> AsyncIterator[None]:
         await asyncio.gather(*(link.aclose() for link in links))
 
 
-async def run_edge(site: Site, edge: Edge, data: Path, host: Host) -> None:
-    """Run until cancelled. Raises JournalError when the journal cannot be had at all."""
-    if shortage := allow_descriptors(len(edge.links) + SPARE_DESCRIPTORS):
-        log.error("%s has %d links: %s", edge.id, len(edge.links), shortage)
+async def run_edge(
+    site: Site, edge: Edge, data: Path, host: Host, built: Callable[[], None] = lambda: None
+) -> None:
+    """Run until cancelled; call `built` when everything is there that lives as long as the edge.
+
+    Raises JournalError when the journal cannot be had at all.
+    """
     stamps = Stamps(host.clock, host.secret(LIFE).hex(), edge.id, host.boot)
     clock = stamps.clock
     devices = build_devices(edge, host, clock)
@@ -147,7 +141,7 @@ async def run_edge(site: Site, edge: Edge, data: Path, host: Host) -> None:
             *(Part(f"fleet {device}", one.run) for device, one in dispatchers.items()),
             *_kiosks(edge, devices, ground, data),
         ]
-        _settle_collector()
+        built()
         carriers = [Part("journal", journal.run), *gateway.parts(layouts, commands.inbox)]
         await _supervise(edge, ground, gateway, carriers, workers)
 
@@ -207,13 +201,6 @@ async def keeping_journal(
             yield journal
     finally:
         thread.shutdown(wait=False)
-
-
-def _settle_collector() -> None:
-    """Let the collector leave alone what was built at the start and lives as long as the edge."""
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(*COLLECTOR)
 
 
 @dataclass(frozen=True, slots=True)

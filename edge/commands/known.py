@@ -19,7 +19,7 @@ AFTERWARDS = 60.0
 has expired, too."""
 
 
-class Known(Struct, frozen=True):
+class Known(Struct, frozen=True, gc=False):
     """What is remembered of a command."""
 
     device: str

@@ -12,7 +12,7 @@ from contracts.instants import SECOND, Instant
 from runtime.clock import Clock
 
 
-class Term(Struct, frozen=True):
+class Term(Struct, frozen=True, gc=False):
     """`left` seconds from the moment that three clocks describe."""
 
     left: float
