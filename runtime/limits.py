@@ -8,7 +8,7 @@ COLLECTOR = (50_000, 20, 100)
 
 
 def allow_descriptors(wanted: int) -> str:
-    """Raise the soft limit of open files as far as the hard one lets; say what is missing, or ""."""
+    """Raise the soft limit of open files as far as it goes; say what is missing, or ""."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft != hard:
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
