@@ -99,7 +99,9 @@ class Story:
             lambda: Stamp(self.world.now(), self.world.segment),
         )
 
-    async def _publish(self, _: str, payload: bytes, qos: int = 0, *, retain: bool = False) -> bool:
+    async def _publish(
+        self, topic: str, payload: bytes, qos: int = 0, *, retain: bool = False
+    ) -> bool:
         if self.uplink.online:
             self.up.append(payload)
         return self.uplink.online
