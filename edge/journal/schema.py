@@ -193,6 +193,13 @@ class Words:
             if text_checksum(number, text) == crc:
                 self._learn(int(number), bytes(text))
 
+    def __len__(self) -> int:
+        return len(self._texts)
+
+    def everything(self) -> list[tuple[int, str]]:
+        """Give all words, as they are written."""
+        return [(number, text.decode()) for text, number in self._ids.items()]
+
     def id_of(self, parts: tuple[str, ...]) -> int:
         """Give the number of a word, making it within the transaction that is open."""
         text = msgspec.json.encode(parts)

@@ -3,6 +3,7 @@
 import asyncio
 import shutil
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -71,7 +72,7 @@ class Story:
         self.world = World(
             self.path / "disk",
             self.dice,
-            lambda path: connect(path, vfs=f"model-{self.seed}"),
+            partial(connect, vfs=f"model-{self.seed}"),
             self.policy,
         )
         self.world.folder = FaultyFolder(self.world.path, self.disk)

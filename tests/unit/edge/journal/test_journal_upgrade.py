@@ -179,8 +179,8 @@ def test_killed_at_each_statement_it_still_goes_on(
                 raise KilledError
             return True
 
-        def traced(path: Path) -> Connection:
-            db = connect(path)
+        def traced(path: Path, **how: Any) -> Connection:
+            db = connect(path, **how)
             db.exec_trace = trace
             return db
 
