@@ -181,6 +181,11 @@ def load_streams(db: Connection) -> dict[int, Stream]:
     return streams
 
 
+def load_remembered(db: Connection) -> list[tuple[str, str, bytes, int]]:
+    """Read all that is remembered: kind, key, value, checksum."""
+    return list(db.execute("SELECT kind, key, value, crc FROM remembered"))
+
+
 class Words:
     """Short numbers for what rows repeat: clock segments, origins, blocks."""
 

@@ -30,20 +30,13 @@ RESUMES = {
 }
 """Where an interval between two instants is what is asked for."""
 
-JOURNAL = "the journal is being rebuilt on runtime/database.py"
-UPLINK = "the send window is being rebuilt with the journal"
 PARTS = "commands, leases, kiosk, fleet and polling get timers on the monotonic clock"
 MQTT = "one MQTT client is being made for all, with its own way in"
 WAITING_SEAMS = {
     "drivers/links/vehicle_mailboxes.py": MQTT,
     "edge/commands/inbox.py": PARTS,
-    "edge/journal/file.py": JOURNAL,
-    "edge/journal/journal.py": JOURNAL,
-    "edge/journal/opening.py": JOURNAL,
     "edge/kiosk/kiosk.py": PARTS,
     "edge/polling/poller.py": PARTS,
-    "edge/uplink/session.py": UPLINK,
-    "edge/uplink/uplink.py": UPLINK,
     "gateway/ingest/subscriber.py": MQTT,
     "runtime/mqtt/client.py": MQTT,
     "simulators/robots/mqtt.py": MQTT,
@@ -54,7 +47,6 @@ WAITING_INTERVALS = {
     "edge/fleet/job_rules.py": PARTS,
     "edge/fleet/order_publisher.py": PARTS,
     "edge/fleet/robot_state.py": PARTS,
-    "edge/journal/journal.py": JOURNAL,
     "edge/kiosk/kiosk.py": PARTS,
     "edge/kiosk/pad_session.py": PARTS,
     "edge/kiosk/retry.py": PARTS,

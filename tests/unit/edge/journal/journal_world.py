@@ -155,6 +155,11 @@ class World:
         return found
 
 
+async def passes(seconds: float) -> None:
+    """Let time pass on the simulated clock."""
+    await asyncio.sleep(seconds)
+
+
 async def settle(journal: Journal, most: int = 1000) -> None:
     """Let a journal do everything that is to be done within the next five seconds."""
     until = asyncio.get_running_loop().time() + 5.0

@@ -8,13 +8,27 @@ from pathlib import Path
 from contracts.layouts import Column, Layout, sample
 from contracts.ranges import Ranges
 from contracts.records import RecordsGivenUp, Sample, VolatileEnded
-from edge.journal.journal import Policy
-from edge.journal.queue import OVERHEAD
+from edge.journal.journal import Journal, Policy
+from edge.journal.rows import OVERHEAD
 from tests.unit.edge.journal.journal_model import Story
-from tests.unit.edge.journal.journal_world import Note, World, held, play, records, settle, values
+from tests.unit.edge.journal.journal_world import (
+    Note,
+    World,
+    held,
+    passes,
+    play,
+    records,
+    settle,
+    values,
+)
 from wenlan.proofs.disk_faults import Faults
 
 EIO = Faults(write_error=1.0, sync_error=1.0, open_error=1.0, read_error=1.0)
+
+
+def condition(journal: Journal) -> str:
+    """Say how a journal is."""
+    return journal.state.condition
 
 
 async def edge(path: Path, policy: Policy | None = None) -> Story:
@@ -54,7 +68,7 @@ def test_a_disk_that_stays_sick_does_not_keep_an_edge_from_starting(tmp_path: Pa
         sick._put_there(sick.world.path)
         await sick.begin()
         journal = sick.journal
-        assert journal.state.condition == "failing"
+        assert condition(journal) == "failing"
         notes = journal.memory("note", Note)
         assert not notes.values
         ticket = journal.append([sick.world.event("1")], [notes.put("b", Note("newer"))])
@@ -63,7 +77,7 @@ def test_a_disk_that_stays_sick_does_not_keep_an_edge_from_starting(tmp_path: Pa
         assert not await ticket.durable(1.0)
         sick.faults = Faults()
         await settle(journal)
-        assert journal.state.condition == "ok"
+        assert condition(journal) == "ok"
         # What the disk remembered is there by now, but not over what is newer.
         assert notes.values == {"a": Note("x"), "b": Note("newer")}
         own = next(one for one in journal.tracks() if one.use == "own")
@@ -150,7 +164,7 @@ def test_when_memory_is_full_samples_go_first_and_each_hole_is_declared(tmp_path
         journal.append([sick.world.event("first")])
         await journal.step()
         for n in range(1, 400):
-            await asyncio.sleep(1.0)
+            await passes(1.0)
             journal.append([sick.world.reading(n)])
             if n % 100 == 0:
                 journal.append([sick.world.event(f"e{n}")])
@@ -196,7 +210,7 @@ def test_a_full_budget_is_thinned_in_steps_and_what_is_owed_stays_a_handful_of_r
         world = World(tmp_path / "edge", policy=policy)
         async with world.journal() as journal:
             for n in range(1, 4001):
-                await asyncio.sleep(2.0)
+                await passes(2.0)
                 journal.append([world.reading(n)])
                 if n % 10 == 0:
                     journal.append([world.reading(n, "gate")])
@@ -228,7 +242,7 @@ def test_a_value_takes_at_most_twelve_bytes_of_journal(tmp_path: Path) -> None:
         digest = layout.digest
         async with world.journal() as journal:
             for n in range(2000):
-                await asyncio.sleep(1.0)
+                await passes(1.0)
                 found = {f"p{k}": round(20 + ((n * 7 + k * 13) % 50) / 10, 1) for k in range(15)}
                 journal.append([sample("climate-07", layout, digest, world.now(), found)])
             await settle(journal)
@@ -260,7 +274,7 @@ def test_six_hundred_thousand_remembered_commands_cost_nothing_when_idle(tmp_pat
                             await journal._wake.wait()
 
             running = asyncio.create_task(counted())
-            await asyncio.sleep(3600.0)
+            await passes(3600.0)
             running.cancel()
             await asyncio.wait([running])
             assert steps <= 5

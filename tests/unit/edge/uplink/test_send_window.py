@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 from contracts.messages import Ack
 from contracts.ranges import Ranges
 from edge.journal.tracks import Track
+from edge.uplink.naming import UNCONFIRMED, Named, Pick
 from edge.uplink.send_window import (
     CONFIRM,
     FIRST_WINDOW,
@@ -15,9 +16,6 @@ from edge.uplink.send_window import (
     PATIENCE,
     PRESENT,
     RETRY,
-    UNCONFIRMED,
-    Named,
-    Pick,
     SendWindow,
 )
 

@@ -19,7 +19,7 @@ from edge.uplink.layouts import Layouts
 from edge.uplink.session import Session, Who
 from edge.uplink.uplink import Uplink
 from runtime.clock import Clock
-from tests.unit.edge.journal.journal_world import LAYOUT, World, play, settle
+from tests.unit.edge.journal.journal_world import LAYOUT, World, passes, play, settle
 
 TOPICS = of_edge("site", "edge")
 CARD = Card("d1", "edge", "Probe", "probe", layouts=(LAYOUT,))
@@ -129,7 +129,7 @@ def test_a_batch_says_whose_rows_it_has_and_in_which_clock(tmp_path: Path) -> No
             journal.append([world.reading(22.0)])
             await settle(journal)
             edge.session.connected()
-            await asyncio.sleep(1.0)
+            await passes(1.0)
             found = await edge.send()
             told = [(one.life, one.since, one.first, one.clock, one.now, one.k) for one in found]
             assert told == [
@@ -143,7 +143,7 @@ def test_a_batch_says_whose_rows_it_has_and_in_which_clock(tmp_path: Path) -> No
             assert {one.heard for one in found} == {None}
             first = found[0]
             await edge.hear(Ack(first.stream, ((3, 3),), "life-2", "life-2", 1, 0, 77_000_000))
-            await asyncio.sleep(2.0)
+            await passes(2.0)
             (again,) = [one for one in await edge.send() if one.life == "life-2"]
             assert again.heard == (77_000_000, 2_000_000)
             assert edge.uplink.heard.gateway_now() == 79_000_000
@@ -189,7 +189,7 @@ def test_a_refused_life_gets_numbers_of_its_own_and_says_what_it_was(tmp_path: P
             await settle(journal)
             tracks = {(one.use, one.life): list(one.held) for one in journal.tracks()}
             assert tracks == {("draining", "life-1"): [(1, 2)], ("own", "life-2"): [(1, 2)]}
-            await asyncio.sleep(10.0)
+            await passes(10.0)
             own = next(one for one in await edge.send() if one.stream != stream)
             assert own.origins == ((stream, "life-2"),)
             assert own.was == ((1, 0, 3),)
@@ -272,7 +272,7 @@ def test_live_data_is_there_at_once_beside_a_long_backlog(tmp_path: Path) -> Non
             async def gateway() -> None:
                 """Answer each batch after 50 ms; note when what came."""
                 while True:
-                    await asyncio.sleep(0.05)
+                    await passes(0.05)
                     for payload in edge.broker.take(TOPICS.journal):
                         batch = batches.decode(payload)
                         got = (batch.first, batch.first + len(batch.records) - 1)
