@@ -13,6 +13,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Literal, TypeVar
 
+from edge.journal.directory import directory_of, state_of, write_directory
 from edge.journal.file import JournalFile
 from edge.journal.opening import JournalError, Place, open_journal
 from edge.journal.rows import Stamp
@@ -69,6 +70,7 @@ class Disk:
         self._thorough = False
         self._witnessed = 0.0
         self._unwitnessed = False
+        self._directory: tuple[object, ...] = ()
 
     @property
     def holds_earlier(self) -> bool:
@@ -100,7 +102,7 @@ class Disk:
         if file is None:
             raise SickError(self.reason)
         try:
-            done, used = await self._in_thread(lambda: (work(file), file.used()))
+            done, used = await self._in_thread(lambda: self._done(file, work))
         except (DatabaseError, OSError) as error:
             await self.fail(error)
             raise SickError(str(error)) from error
@@ -168,6 +170,15 @@ class Disk:
         folder = self.place.folder
         if not folder.exists(self._reserve) and folder.free() > PLENTY:
             folder.write(self._reserve, bytes(RESERVE))
+
+    def _done(self, file: JournalFile, work: Callable[[JournalFile], T]) -> tuple[T, int]:
+        done = work(file)
+        state = state_of(file)
+        if state != self._directory:
+            with suppress(OSError):  # an older copy does no harm, and the next piece of work tries
+                write_directory(self.place.folder, self.place.directory, directory_of(file))
+                self._directory = state
+        return done, file.used()
 
     def _refused(self, error: Exception) -> None:
         kind = _kind(error)

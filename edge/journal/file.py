@@ -5,12 +5,13 @@ committed: after an error the file is closed and opened anew, because a commit t
 be on disk.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from contracts.ranges import Ranges
 from contracts.records import Record, StreamClosed
 from edge.journal.numbers import without
+from edge.journal.packing import Stored, packed, stored
 from edge.journal.queue import Key
 from edge.journal.rows import (
     Limits,
@@ -18,7 +19,6 @@ from edge.journal.rows import (
     Piece,
     Row,
     Stamp,
-    checksum,
     given_up,
     row_of,
     sound,
@@ -30,12 +30,9 @@ from edge.journal.schema import (
     Words,
     key_of,
     load_streams,
-    number_of,
-    read_was,
     save_life,
     save_remembered,
     save_stream,
-    was_blob,
 )
 from edge.journal.witness import Mark
 from runtime.database import Connection, close, transaction
@@ -48,15 +45,6 @@ UP = (
 )
 DOWN = UP.replace("ORDER BY key", "ORDER BY key DESC")
 NO_MEMORY = "there was no room in memory"
-
-
-class Stored(NamedTuple):
-    """A row as it was found."""
-
-    number: int
-    row: Row | None
-    """None: its checksum, or something that it needs, is wrong."""
-    block: int
 
 
 class Closing(NamedTuple):
@@ -114,7 +102,7 @@ class JournalFile:
                 stream = self.stream(name)
                 if stream is None:
                     continue
-                changed.append(self._delete(stream, ranges))
+                changed.append(delete_rows(self.db, stream, ranges))
                 save_stream(self.db, changed[-1])
         for stream in changed:
             self.streams[stream.slot] = stream
@@ -156,7 +144,7 @@ class JournalFile:
             DOWN if down else UP,
             (key_of(stream.slot, first), key_of(stream.slot, last), most),
         )
-        return [self._stored(*told) for told in found]
+        return [stored(self.words, told) for told in found]
 
     def replace(
         self,
@@ -175,7 +163,7 @@ class JournalFile:
             return
         added = [*(row_of(one, stamp.segment, urgent=True) for one in notices), *kept]
         with transaction(self.db):
-            less = self._delete(stream, gone)
+            less = delete_rows(self.db, stream, gone)
             own = self._add(less if less.use == "own" else self.own, added, stamp)
             save_stream(self.db, own)
             if less.slot != own.slot:
@@ -188,7 +176,9 @@ class JournalFile:
         """Begin a new stream; the old one drains under its own numbers. One commit."""
         with transaction(self.db):
             old, own = leave(self.db, self.streams, (name, self.life))
-            own = self._add(own, self._closings(closings, old, stamp), stamp)
+            own = self._add(
+                own, closing_rows([*self.streams.values(), old], closings, stamp), stamp
+            )
             save_stream(self.db, own)
         self.streams[old.slot] = old
         self.streams[own.slot] = own
@@ -198,13 +188,9 @@ class JournalFile:
         pages = int(self.db.pragma("page_count")) - int(self.db.pragma("freelist_count"))
         return pages * int(self.db.pragma("page_size"))
 
-    def remembered(self) -> list[tuple[str, str, bytes, int]]:
-        """Give all that is remembered: kind, key, value, checksum."""
-        return list(self.db.execute("SELECT kind, key, value, crc FROM remembered"))
-
     def add_closings(self, closings: Sequence[Closing], stamp: Stamp) -> None:
         """Say of streams, within a transaction, that they were left."""
-        own = self._add(self.own, self._closings(closings, self.own, stamp), stamp)
+        own = self._add(self.own, closing_rows(self.streams.values(), closings, stamp), stamp)
         save_stream(self.db, own)
         self.streams[own.slot] = own
 
@@ -219,24 +205,6 @@ class JournalFile:
         """Close the file, on a sick disk too."""
         close(self.db)
 
-    def _closings(self, closings: Sequence[Closing], old: Stream, stamp: Stamp) -> list[Row]:
-        held = {one.name: one.held for one in (*self.streams.values(), old)}
-        return [
-            row_of(
-                StreamClosed(
-                    stamp.at,
-                    one.stream,
-                    one.newest.life,
-                    one.newest.since,
-                    coarse(held.get(one.stream, Ranges())),
-                    one.reason,
-                ),
-                stamp.segment,
-                urgent=True,
-            )
-            for one in closings
-        ]
-
     def _add(self, own: Stream, rows: Sequence[Row | Lost], stamp: Stamp) -> Stream:
         number, added, there = own.last, list[tuple[object, ...]](), list[tuple[int, int]]()
         for row in rows:
@@ -244,7 +212,7 @@ class JournalFile:
                 begin, number = number + 1, number + row.total
                 row = given_up(row, begin, own.name, own.lives[-1].life, stamp, NO_MEMORY)  # noqa: PLW2901
             number += 1
-            added.append(self._packed(key_of(own.slot, number), row))
+            added.append(packed(self.words, key_of(own.slot, number), row))
             if there and there[-1][1] == number - 1:
                 there[-1] = (there[-1][0], number)
             else:
@@ -252,43 +220,6 @@ class JournalFile:
         if added:
             self.db.executemany("INSERT INTO entry VALUES (?, ?, ?, ?, ?, ?, ?)", added)
         return own._replace(last=number, held=own.held.union(there))
-
-    def _packed(self, key: int, row: Row) -> tuple[object, ...]:
-        segment = self.words.id_of((row.segment,))
-        block = self.words.id_of(row.block) if row.block else 0
-        numbers = (key, segment, -block if row.urgent else block, row.at)
-        was = was_blob(self.words, row.was)
-        return (*numbers, checksum(numbers, was, row.body), was, row.body)
-
-    def _stored(
-        self,
-        key: int,
-        segment: int,
-        block: int,
-        at: int,
-        crc: int,
-        was: bytes | None,
-        body: bytes,
-    ) -> Stored:
-        number = number_of(key)
-        before = read_was(self.words, was)
-        word = self.words.segment(segment)
-        like = self.words.block(abs(block)) if block else None
-        wrong = before is None or word is None or (block != 0 and like is None)
-        if wrong or checksum((key, segment, block, at), was, body) != crc:
-            return Stored(number, None, 0)
-        assert before is not None
-        assert word is not None
-        return Stored(number, Row(at, word, like, block <= 0, body, before), block)
-
-    def _delete(self, stream: Stream, gone: Ranges) -> Stream:
-        self.db.executemany(
-            "DELETE FROM entry WHERE key BETWEEN ? AND ?",
-            [(key_of(stream.slot, low), key_of(stream.slot, high)) for low, high in gone],
-        )
-        held = without(stream.held, gone)
-        use = "left" if stream.use == "draining" and not len(held) else stream.use
-        return stream._replace(held=held, use=use)
 
 
 def leave(
@@ -312,6 +243,37 @@ def leave(
     save_stream(db, new)
     save_life(db, slot, new.lives[0])
     return old, new
+
+
+def delete_rows(db: Connection, stream: Stream, gone: Ranges) -> Stream:
+    """Delete rows within a transaction; give the stream without them."""
+    db.executemany(
+        "DELETE FROM entry WHERE key BETWEEN ? AND ?",
+        [(key_of(stream.slot, low), key_of(stream.slot, high)) for low, high in gone],
+    )
+    held = without(stream.held, gone)
+    use = "left" if stream.use == "draining" and not len(held) else stream.use
+    return stream._replace(held=held, use=use)
+
+
+def closing_rows(streams: Iterable[Stream], closings: Sequence[Closing], stamp: Stamp) -> list[Row]:
+    """Make the records that close streams."""
+    held = {one.name: one.held for one in streams}
+    return [
+        row_of(
+            StreamClosed(
+                stamp.at,
+                one.stream,
+                one.newest.life,
+                one.newest.since,
+                coarse(held.get(one.stream, Ranges())),
+                one.reason,
+            ),
+            stamp.segment,
+            urgent=True,
+        )
+        for one in closings
+    ]
 
 
 def coarse(held: Ranges) -> tuple[tuple[int, int], ...]:

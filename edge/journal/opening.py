@@ -12,12 +12,13 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from edge.journal.directory import read_directory
 from edge.journal.file import Closing, JournalFile
-from edge.journal.salvage import Fresh, begin, salvage
+from edge.journal.salvage import Fresh, Known, begin, salvage
 from edge.journal.schema import VERSION, DamagedError, Life, Stream, save_life
 from edge.journal.upgrade import OLD_VERSION, begin_upgrade, move_some, unfinished
 from edge.journal.witness import Mark, Witness
-from runtime.database import Connection, DatabaseError, Failure, failure, transaction
+from runtime.database import Connect, Connection, DatabaseError, Failure, failure, transaction
 from runtime.folder import Folder
 
 log = logging.getLogger(__name__)
@@ -39,13 +40,18 @@ class Place:
 
     folder: Folder
     name: str
-    connect: Callable[[Path], Connection]
+    connect: Connect
     monotonic: Callable[[], float]
 
     @property
     def path(self) -> Path:
         """The file."""
         return self.folder.path / self.name
+
+    @property
+    def directory(self) -> str:
+        """The name of the copy of what is small."""
+        return f"{self.name}.names"
 
     @property
     def witness(self) -> Witness:
@@ -258,7 +264,8 @@ def _replace(place: Place, fresh: Fresh, mark: Mark | None, wrong: str) -> Journ
 
 def _salvaged(place: Place, new: Connection, fresh: Fresh, mark: Mark | None, why: str) -> int:
     try:
-        old = place.connect(place.path)
+        # For reading: to be opened for writing it would have to be sound.
+        old = place.connect(place.path, read_only=True)
     except DatabaseError as error:
         if failure(error) is not Failure.CORRUPT:
             raise
@@ -266,7 +273,10 @@ def _salvaged(place: Place, new: Connection, fresh: Fresh, mark: Mark | None, wh
         begin(new, fresh, closings)
         return 0
     try:
-        return salvage(old, new, fresh, mark, why)
+        # A file that was cut short is refused as a whole, unless its schema may be written.
+        old.execute("PRAGMA writable_schema = ON")
+        names = read_directory(place.folder, place.directory)
+        return salvage(old, new, fresh, Known(mark, names), why)
     finally:
         with suppress(DatabaseError):
             old.close()

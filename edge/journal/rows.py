@@ -103,7 +103,7 @@ def row_of(record: Record, segment: str, *, urgent: bool) -> Row:
     place says so.
     """
     try:
-        body = encode_record(shortened(record))
+        body = _encoded(record)
     except (ContractError, msgspec.MsgspecError, ValueError, OverflowError) as error:
         at = min(max(record.at, 0), LAST_INSTANT)
         refused = InputRefused(at, "journal", f"{type(record).__name__}: {error}")
@@ -114,6 +114,13 @@ def row_of(record: Record, segment: str, *, urgent: bool) -> Row:
     if isinstance(record, Reading):
         return Row(record.at, segment, Block(record.point, "", ""), urgent, body)
     return Row(record.at, segment, None, urgent=True, body=body)
+
+
+def _encoded(record: Record) -> bytes:
+    try:
+        return encode_record(record)
+    except ContractError:
+        return encode_record(shortened(record))
 
 
 def _event(record: Record, segment: str) -> Row:

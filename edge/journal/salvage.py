@@ -10,17 +10,16 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from contracts.ranges import Ranges
+from edge.journal.directory import Directory
 from edge.journal.file import Closing, JournalFile
 from edge.journal.rows import Stamp, checksum, text_checksum
 from edge.journal.schema import (
     STATEMENTS,
     VERSION,
-    DamagedError,
     Life,
     Stream,
     key_of,
     number_of,
-    read_ranges,
     save_life,
     save_stream,
     slot_of,
@@ -43,6 +42,13 @@ class Fresh(NamedTuple):
     stamp: Stamp
 
 
+class Known(NamedTuple):
+    """What stands beside the damaged file."""
+
+    mark: Mark | None
+    names: Directory
+
+
 def begin(db: Connection, fresh: Fresh, closings: list[Closing]) -> None:
     """Make the tables of a new journal in one commit, with the closing of what went before."""
     with transaction(db):
@@ -57,14 +63,21 @@ def begin(db: Connection, fresh: Fresh, closings: list[Closing]) -> None:
         db.pragma("user_version", VERSION)
 
 
-def salvage(old: Connection, new: Connection, fresh: Fresh, mark: Mark | None, why: str) -> int:
+def salvage(old: Connection, new: Connection, fresh: Fresh, known: Known, why: str) -> int:
     """Fill the new file from the damaged one; give how many rows were carried over.
 
     Raises DatabaseError for what is not the old file's damage.
     """
-    streams = _streams(old, mark)
+    streams = _streams(old, known)
     begin(new, fresh, [])
     _copy(old, new, "word", ("id", "text", "crc"))
+    with transaction(new):
+        for number, text in known.names.words:
+            content = text.encode()
+            new.execute(
+                "INSERT OR REPLACE INTO word VALUES (?, ?, ?)",
+                (number, content, text_checksum(number, content)),
+            )
     _copy(old, new, "remembered", ("kind", "key", "value", "crc"))
     slots = {slot: slot + 1 for slot in streams}
     held: dict[int, list[int]] = {slot: [] for slot in streams}
@@ -119,23 +132,18 @@ def _right(key: int, rest: list[Any]) -> bool:
     return bool(checksum((key, segment, block, at), was, body) == crc)
 
 
-def _streams(old: Connection, mark: Mark | None) -> dict[int, Stream]:
-    """Read which streams there are; what the witness says of its own stream fills gaps."""
-    lives: dict[int, list[Life]] = {}
-    for slot, since, life, crc in _readable(old, "SELECT slot, since, life, crc FROM life"):
-        if text_checksum(slot, since, life) == crc:
-            lives.setdefault(slot, []).append(Life(since, life))
+def _streams(old: Connection, known: Known) -> dict[int, Stream]:
+    """Read which streams there are; what stands beside the file fills gaps."""
+    lives = _lives(old, known.names)
     streams: dict[int, Stream] = {}
     for *told, crc in _readable(old, "SELECT slot, name, use, born, last, held, crc FROM stream"):
-        if text_checksum(*told) != crc:
-            continue
-        slot, name, use, born, last, held = told
-        try:
-            numbers = read_ranges(held)
-        except DamagedError:
-            continue
-        known = tuple(sorted(lives.get(slot, ())))
-        streams[slot] = Stream(slot, name, use, born, last, numbers, known)
+        if text_checksum(*told) == crc:
+            slot, name, use, born, last, _ = told
+            streams[slot] = Stream(slot, name, use, born, last, Ranges(), lives.get(slot, ()))
+    for slot, name, use, born, last in known.names.streams:
+        begun = lives.get(slot, ())
+        streams.setdefault(slot, Stream(slot, name, use, born, last, Ranges(), begun))
+    mark = known.mark
     if mark is None:
         return streams
     mine = next((one for one in streams.values() if one.name == mark.stream), None)
@@ -143,13 +151,26 @@ def _streams(old: Connection, mark: Mark | None) -> dict[int, Stream]:
         nameless = [slot for slot in lives if slot not in streams]
         # When several have lost their names, which rows were its own cannot be told.
         slot = nameless[0] if len(nameless) == 1 else max([*streams, *lives], default=-1) + 1
-        known = tuple(sorted(lives.get(slot, ())))
-        mine = Stream(slot, mark.stream, "own", "", mark.last, Ranges(), known)
+        begun = lives.get(slot, ())
+        mine = Stream(slot, mark.stream, "own", "", mark.last, Ranges(), begun)
     newest = Life(mark.since, mark.life)
-    if newest not in mine.lives and all(one.since <= newest.since for one in mine.lives):
-        mine = mine._replace(lives=(*mine.lives, newest))
+    known_to = max((one.since for one in mine.lives), default=0)
+    if newest.since > known_to or (newest.since == known_to and mark.last >= mark.since):
+        before = (one for one in mine.lives if one.since < newest.since)
+        mine = mine._replace(lives=(*before, newest))
     streams[mine.slot] = mine._replace(last=max(mine.last, mark.last))
     return streams
+
+
+def _lives(old: Connection, names: Directory) -> dict[int, tuple[Life, ...]]:
+    found = {(slot, since): life for slot, since, life in names.lives}
+    for slot, since, life, crc in _readable(old, "SELECT slot, since, life, crc FROM life"):
+        if text_checksum(slot, since, life) == crc:
+            found[slot, since] = life
+    lives: dict[int, tuple[Life, ...]] = {}
+    for (slot, since), life in sorted(found.items()):
+        lives[slot] = (*lives.get(slot, ()), Life(since, life))
+    return lives
 
 
 def _copy(old: Connection, new: Connection, table: str, columns: tuple[str, ...]) -> None:

@@ -181,6 +181,11 @@ def load_streams(db: Connection) -> dict[int, Stream]:
     return streams
 
 
+def load_remembered(db: Connection) -> list[tuple[str, str, bytes, int]]:
+    """Read all that is remembered: kind, key, value, checksum."""
+    return list(db.execute("SELECT kind, key, value, crc FROM remembered"))
+
+
 class Words:
     """Short numbers for what rows repeat: clock segments, origins, blocks."""
 
@@ -192,6 +197,13 @@ class Words:
             # One that rotted is as if it were not there: rows that need it are rotten too.
             if text_checksum(number, text) == crc:
                 self._learn(int(number), bytes(text))
+
+    def __len__(self) -> int:
+        return len(self._texts)
+
+    def everything(self) -> list[tuple[int, str]]:
+        """Give all words, as they are written."""
+        return [(number, text.decode()) for text, number in self._ids.items()]
 
     def id_of(self, parts: tuple[str, ...]) -> int:
         """Give the number of a word, making it within the transaction that is open."""

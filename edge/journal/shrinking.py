@@ -3,7 +3,8 @@
 from contracts.messages import MOST_WAS
 from contracts.ranges import Ranges
 from contracts.records import Record, RecordsGivenUp
-from edge.journal.file import JournalFile, Stored
+from edge.journal.file import JournalFile
+from edge.journal.packing import Stored
 from edge.journal.rows import Row, Stamp, moved
 from edge.journal.schema import Life, Stream
 from edge.journal.thinning import SLICE, Candidate, every_second

@@ -10,6 +10,7 @@ from edge.journal.file import Closing
 from edge.journal.intake import Doubt, Intake
 from edge.journal.memory import Memories
 from edge.journal.rows import Lost, Stamp
+from edge.journal.schema import load_remembered
 
 log = logging.getLogger(__name__)
 
@@ -84,7 +85,7 @@ class Writer:
         if not await self.disk.open():
             self._fall()
             return max(self.disk.not_before - now, 0.0)
-        found = await self.disk.do(lambda file: file.remembered())
+        found = await self.disk.do(lambda file: load_remembered(file.db))
         self._memories.load(found)
         own = next(one for one in self.disk.streams.values() if one.use == "own")
         if before and own.name not in before:

@@ -7,14 +7,22 @@ never queued behind it. Times are seconds of a monotonic clock.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
-from typing import NamedTuple
 
 from contracts.messages import Ack
 from contracts.ranges import Range, Ranges
 from edge.journal.numbers import shared, without
 from edge.journal.rows import Limits
 from edge.journal.tracks import Track
+from edge.uplink.naming import (
+    UNCONFIRMED,
+    Flight,
+    Named,
+    Naming,
+    Pick,
+    all_named,
+    flying,
+    free,
+)
 
 LIMITS = Limits(2_000, 256 * 1024)
 """Of one batch."""
@@ -34,111 +42,8 @@ RETRY = 2.0
 """Seconds after which what was answered, but not taken, is sent again."""
 OVERTAKEN = 1.0
 """Seconds; a batch sent that much before one that is acknowledged will not be any more."""
-UNCONFIRMED = 60.0
-"""Seconds after which a record that was named once only is sent again as if it were not."""
 CONFIRM = 1.5
 """Seconds of quiet after which the newest record that was named once is sent again."""
-
-
-class Pick(NamedTuple):
-    """Numbers to send in one batch, down from `last`."""
-
-    stream: str
-    life: str
-    first: int
-    last: int
-    live: bool
-
-
-class Named(NamedTuple):
-    """What the gateway has: these numbers now for the first time, and these for the second."""
-
-    stream: str
-    life: str
-    once: Ranges
-    twice: Ranges
-    refused: int = 0
-    """It does not take the life's numbers from here on; 0: it does."""
-
-
-@dataclass(slots=True)
-class _Once:
-    """Numbers that were named once."""
-
-    mark: int
-    """The number of the batch last sent when that was heard."""
-    numbers: Ranges
-    since: float
-
-
-@dataclass(slots=True)
-class Flight:
-    """A batch that was sent and is not yet acknowledged."""
-
-    pick: Pick
-    first: int
-    last: int
-    size: int
-    sent: float
-    deadline: float
-    answered: bool = False
-
-
-@dataclass(slots=True)
-class _Book:
-    """What is known of one life in one stream."""
-
-    track: Track
-    horizon: int
-    """Numbers up to it are backlog."""
-    once: list[_Once] = field(default_factory=list)
-    twice: Ranges = field(default_factory=Ranges)
-    """What is being deleted."""
-    quiet_since: float = 0.0
-    named: Ranges = field(default_factory=Ranges)
-    """All of these together."""
-
-    def follow(self, track: Track) -> None:
-        """See what is held now."""
-        if track.held != self.track.held:
-            for one in self.once:
-                one.numbers = shared(one.numbers, track.held)
-            self.twice = shared(self.twice, track.held)
-            self._sum_up()
-        self.track = track
-
-    def take(self, numbers: Ranges, answered: int, sent: int, now: float) -> Named:
-        """Take an answer to batch `answered`, when `sent` were sent; `numbers` are held."""
-        fresh = without(numbers, self.named)
-        twice = Ranges()
-        for one in self.once:
-            if one.mark < answered:
-                second = shared(one.numbers, numbers)
-                one.numbers = without(one.numbers, second)
-                twice = twice.union(second)
-        self.twice = self.twice.union(twice)
-        if len(fresh):
-            self.once.append(_Once(sent, fresh, now))
-        if len(fresh) or len(twice):
-            self.quiet_since = now
-            self._sum_up()
-        return Named(self.track.stream, self.track.life, fresh, twice)
-
-    def to_confirm(self) -> int:
-        """Give the newest number, when all are named and some of them only once; else 0."""
-        if not self.once or len(without(self.track.held, self.named)):
-            return 0
-        return max(one.numbers.last or 0 for one in self.once)
-
-    def doubt_old(self, now: float) -> None:
-        """Send again what nobody named a second time: who named it once may have been wrong."""
-        if self.once and self.once[0].since <= now - UNCONFIRMED:
-            self.once = [one for one in self.once if one.since > now - UNCONFIRMED]
-            self._sum_up()
-
-    def _sum_up(self) -> None:
-        self.once = [one for one in self.once if len(one.numbers)]
-        self.named = Ranges([*self.twice, *(some for one in self.once for some in one.numbers)])
 
 
 class SendWindow:
@@ -150,7 +55,7 @@ class SendWindow:
         self.flights: dict[int, Flight] = {}
         self._session = session
         self._present = present
-        self._books: dict[tuple[str, str], _Book] = {}
+        self._books: dict[tuple[str, str], Naming] = {}
         self._k = 0
         self._window = FIRST_WINDOW
         self._patience = PATIENCE
@@ -165,11 +70,11 @@ class SendWindow:
 
     def update(self, tracks: Iterable[Track]) -> None:
         """See what is held now: newest first, as far as it matters."""
-        books: dict[tuple[str, str], _Book] = {}
+        books: dict[tuple[str, str], Naming] = {}
         for track in tracks:
             book = self._books.get((track.stream, track.life))
             if book is None:
-                book = _Book(track, 0 if self.online else self._horizon(track))
+                book = Naming(track, 0 if self.online else horizon_of(track, self._present))
             book.follow(track)
             books[track.stream, track.life] = book
         self._books = books
@@ -180,7 +85,7 @@ class SendWindow:
         self.flights.clear()
         self._window, self._patience, self._live_from = FIRST_WINDOW, PATIENCE, now
         for book in self._books.values():
-            book.horizon = self._horizon(book.track)
+            book.horizon = horizon_of(book.track, self._present)
 
     def disconnected(self) -> None:
         """Send nothing until connected again."""
@@ -192,7 +97,7 @@ class SendWindow:
         self._expire(now)
         if not self.online:
             return None
-        return self._pick_live(now) or self._pick_backlog() or self._pick_to_confirm(now)
+        return self._pick_live(now) or self._pick_backlog() or self._confirm(now)
 
     def sent(self, pick: Pick, first: int, last: int, size: int, now: float) -> int:
         """Take note that `first..last` go out; give the number of the batch."""
@@ -244,14 +149,11 @@ class SendWindow:
                 continue
             if book.once:
                 moments.append(book.once[0].since + UNCONFIRMED)
-            if book.to_confirm() and not self._flying(book):
+            if book.to_confirm() and not flying(book, self.flights.values()):
                 moments.append(book.quiet_since + CONFIRM)
             if book.track.current and self._free(book, book.horizon + 1, book.track.next):
                 moments.append(self._live_from)
         return min(moments, default=None)
-
-    def _horizon(self, track: Track) -> int:
-        return max(0, track.next - 1 - self._present)
 
     def _pick_live(self, now: float) -> Pick | None:
         if now < self._live_from:
@@ -275,32 +177,18 @@ class SendWindow:
                     return Pick(track.stream, track.life, *free, live=False)
         return None
 
-    def _pick_to_confirm(self, now: float) -> Pick | None:
+    def _confirm(self, now: float) -> Pick | None:
         for book in self._books.values():
-            if not book.track.readable or now < book.quiet_since + CONFIRM or self._flying(book):
-                continue
-            newest = book.to_confirm()
-            if newest:
-                return Pick(book.track.stream, book.track.life, newest, newest, live=False)
+            track = book.track
+            quiet = now >= book.quiet_since + CONFIRM
+            if track.readable and quiet and not flying(book, self.flights.values()):
+                newest = book.to_confirm()
+                if newest:
+                    return Pick(track.stream, track.life, newest, newest, live=False)
         return None
 
-    def _free(self, book: _Book, first: int, last: int) -> Range | None:
-        """Give the highest run that is neither named nor in flight, cut to a batch."""
-        busy = Ranges([*book.named, *self._flying(book)])
-        for one in reversed(list(book.track.held.within(first, last))):
-            free = list(busy.missing(one.first, one.last))
-            if free:
-                newest = free[-1]
-                return Range(max(newest.first, newest.last - LIMITS.records + 1), newest.last)
-        return None
-
-    def _flying(self, book: _Book) -> list[tuple[int, int]]:
-        key = (book.track.stream, book.track.life)
-        return [
-            (one.first, one.last)
-            for one in self.flights.values()
-            if (one.pick.stream, one.pick.life) == key
-        ]
+    def _free(self, book: Naming, first: int, last: int) -> Range | None:
+        return free(book, self.flights.values(), first, last, LIMITS.records)
 
     def _expire(self, now: float) -> None:
         for book in self._books.values():
@@ -322,7 +210,11 @@ class SendWindow:
 
     def _land(self, k: int, now: float) -> None:
         """End the flight that was answered, and those whose numbers are all named by now."""
-        landed = [number for number in self.flights if self._is_named(number)]
+        landed = [
+            k
+            for k, one in self.flights.items()
+            if all_named(self._books.get((one.pick.stream, one.pick.life)), one)
+        ]
         newest = max((self.flights[number].sent for number in landed), default=-1.0)
         for number in landed:
             if not self.flights.pop(number).pick.live:
@@ -336,14 +228,6 @@ class SendWindow:
         for number, other in list(self.flights.items()):
             if not other.answered and other.sent < newest - OVERTAKEN:
                 self._demote(number)
-
-    def _is_named(self, k: int) -> bool:
-        flight = self.flights[k]
-        book = self._books.get((flight.pick.stream, flight.pick.life))
-        if book is None:
-            return True
-        held = book.track.held.within(flight.first, flight.last)
-        return not len(without(held, book.named))
 
     def _strange(self, stream: str) -> list[Named]:
         """Judge an ack of 0.1 that names numbers which were never given.
@@ -366,7 +250,12 @@ class SendWindow:
         return [Named(stream, track.life, Ranges(), Ranges(), refused=track.since)]
 
 
-def _urgency(book: _Book) -> tuple[bool, bool, int]:
+def _urgency(book: Naming) -> tuple[bool, bool, int]:
     """Sort what is in memory first, then the own stream, its newest life first."""
     track = book.track
     return (track.use != "volatile", track.use != "own", -track.since)
+
+
+def horizon_of(track: Track, present: int) -> int:
+    """Give the last number that is not of the present."""
+    return max(0, track.next - 1 - present)

@@ -3,6 +3,7 @@
 import asyncio
 import shutil
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -71,7 +72,7 @@ class Story:
         self.world = World(
             self.path / "disk",
             self.dice,
-            lambda path: connect(path, vfs=f"model-{self.seed}"),
+            partial(connect, vfs=f"model-{self.seed}"),
             self.policy,
         )
         self.world.folder = FaultyFolder(self.world.path, self.disk)
@@ -99,7 +100,9 @@ class Story:
             lambda: Stamp(self.world.now(), self.world.segment),
         )
 
-    async def _publish(self, _: str, payload: bytes, qos: int = 0, *, retain: bool = False) -> bool:
+    async def _publish(
+        self, topic: str, payload: bytes, qos: int = 0, *, retain: bool = False
+    ) -> bool:
         if self.uplink.online:
             self.up.append(payload)
         return self.uplink.online

@@ -90,7 +90,7 @@ class World:
 
     path: Path
     dice: random.Random = field(default_factory=lambda: random.Random(1))
-    connect: Callable[[Path], Connection] = connect
+    connect: Callable[..., Connection] = connect
     policy: Policy = field(default_factory=Policy)
     folder: Folder | None = None
     lives: int = 0
@@ -142,10 +142,22 @@ class World:
     def event(self, cause: str = "") -> DeviceChanged:
         return DeviceChanged("d1", self.now(), available=True, cause=cause)
 
-    def _connect(self, path: Path) -> Connection:
-        found = self.connect(path)
+    def _connect(
+        self,
+        path: Path,
+        *,
+        read_only: bool = False,
+        patience: float = 5.0,
+        statements: int = 100,
+    ) -> Connection:
+        found = self.connect(path, read_only=read_only, patience=patience, statements=statements)
         self.connections.append(found)
         return found
+
+
+async def passes(seconds: float) -> None:
+    """Let time pass on the simulated clock."""
+    await asyncio.sleep(seconds)
 
 
 async def settle(journal: Journal, most: int = 1000) -> None:

@@ -14,6 +14,7 @@ from tests.unit.edge.journal.journal_world import (
     Note,
     World,
     held,
+    passes,
     pieces,
     play,
     records,
@@ -54,7 +55,7 @@ def test_an_idle_journal_writes_at_once_and_a_busy_one_every_20_ms(tmp_path: Pat
         loop = asyncio.get_running_loop()
         async with world.journal() as journal:
             running = asyncio.create_task(journal.run())
-            await asyncio.sleep(1.0)
+            await passes(1.0)
             begun = loop.time()
             ticket = journal.append([world.reading(20.0)])
             assert await ticket.durable(1.0)
