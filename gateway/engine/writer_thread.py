@@ -157,7 +157,7 @@ class Keeper:
         def note(ingest: Ingest) -> None:
             now = self._now()
             effects = (RaiseAlarm(UNWRITABLE, since, "high"), ClearAlarm(UNWRITABLE, now))
-            ingest.book.carry_out(effects, now)
+            ingest.alarms.apply(effects, now)
 
         try:
             await self._persist(partial(Writer.ask, work=note))
