@@ -114,6 +114,7 @@ class Connection:
         """Publish, and wait until the system has taken every byte. Raises LinkLostError."""
         self._check()
         self._send(message)
+        await asyncio.sleep(0)  # who publishes much lets others have their turn
         await self._wire.flushed.wait()
         self._check()
 
