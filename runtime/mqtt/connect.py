@@ -62,7 +62,11 @@ def connector(
         wire = await open_socket(address.host, address.port, limits.opening, resolve)
         if address.tls:
             wire = await _encrypted(wire, context, address.host, limits.opening)
-        connection = Connection(wire, address, greeting, limits.answer)
+        try:
+            connection = Connection(wire, address, greeting, limits.answer)
+        except BaseException:
+            wire.close()
+            raise
         try:
             await connection.greet()
         except BaseException:

@@ -51,6 +51,10 @@ class Greeting(NamedTuple):
     will: Outgoing | None = None
 
 
+def _user(address: BrokerAddress) -> str:
+    return f"user {address.username!r}" if address.username else "a client without a user"
+
+
 class Connection:
     """A connection from its CONNECT to its end."""
 
@@ -107,13 +111,14 @@ class Connection:
         if refused or len(codes) != len(topics):
             raise RefusedError(
                 f"the broker refuses the subscription to {', '.join(refused or topics)}; let"
-                f" {self._user} read it"
+                f" {_user(self._address)} read it"
             )
 
     async def publish(self, message: Outgoing) -> None:
         """Publish, and wait until the system has taken every byte. Raises LinkLostError."""
         self._check()
         self._send(message)
+        await asyncio.sleep(0)  # who publishes much lets others have their turn
         await self._wire.flushed.wait()
         self._check()
 
@@ -150,11 +155,6 @@ class Connection:
         self._lose(LinkLostError("the connection was ended"))
         self._wire.close()
 
-    @property
-    def _user(self) -> str:
-        name = self._address.username
-        return f"user {name!r}" if name else "a client without a user"
-
     def _send(self, message: Outgoing) -> None:
         topic, payload, retain = message
         self._wire.do(lambda: self._wire.protocol.publish(topic, payload, 0, retain))
@@ -183,7 +183,7 @@ class Connection:
         if not code.is_failure:
             self._accepted.set_result(None)
             return
-        what = f"client {self._greeting.identity!r} of {self._user}"
+        what = f"client {self._greeting.identity!r} of {_user(self._address)}"
         self._accepted.set_exception(RefusedError(f"it refuses {what}: {code.getName().lower()}"))
         self._accepted.exception()
 

@@ -21,7 +21,10 @@ async def look_up(host: str, port: int) -> Sequence[Endpoint]:
             continue
         return [(family, (host, port))]
     loop = asyncio.get_running_loop()
-    found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    try:
+        found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except UnicodeError as error:
+        raise OSError(f"{host[:80]!r} is no host's name") from error
     return [(family, address) for family, _, _, _, address in found]
 
 

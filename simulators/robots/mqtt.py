@@ -107,20 +107,17 @@ class Radio:
         return self._message("connection", {"connectionState": how})._replace(retain=True)
 
     def _message(self, channel: str, body: Mapping[str, Any]) -> Outgoing:
-        payload = json.dumps({**self._header(channel), **body}).encode()
-        return Outgoing(self._topic(channel), payload)
-
-    def _header(self, channel: str) -> dict[str, Any]:
         number = self._headers.get(channel, 0)
         self._headers[channel] = (number + 1) % 2**32
         stamp = moment(self._now()).isoformat(timespec="milliseconds")
-        return {
+        header = {
             "headerId": number,
             "timestamp": stamp.replace("+00:00", "Z"),
             "version": VERSION,
             "manufacturer": self._who.manufacturer,
             "serialNumber": self._who.serial,
         }
+        return Outgoing(self._topic(channel), json.dumps({**header, **body}).encode())
 
     def _topic(self, channel: str) -> str:
         who = self._who

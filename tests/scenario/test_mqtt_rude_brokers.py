@@ -362,3 +362,19 @@ def test_a_name_is_looked_up(play: Play) -> None:
             await asyncio.wait([running])
 
     play(story())
+
+
+def test_a_name_that_is_none_is_said_and_tried_again(
+    play: Play, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def story() -> None:
+        async with rude(Way.NONE) as broker:
+            watcher = Watcher()
+            addresses = [BrokerAddress("a" * 300, 1883), at(broker.port)]
+            running = asyncio.create_task(Client(addresses, SESSION, io()).run(watcher), name="me")
+            await until(lambda: "connected" in watcher.happened)
+            running.cancel()
+            await asyncio.wait([running])
+
+    play(story())
+    assert "is gone: " in caplog.text
