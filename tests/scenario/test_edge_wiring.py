@@ -121,6 +121,34 @@ def test_a_sick_disk_ends_nothing_and_is_said(tmp_path: Path, play: Play, faults
     play(story(), within=90)
 
 
+def test_a_disk_that_is_sick_at_the_start_gives_up_its_leases_late(
+    tmp_path: Path, play: Play
+) -> None:
+    async def story() -> None:
+        async with edge_world(tmp_path, free_port()) as world:
+            gateway = world.gateway
+            await world.start()
+            await gateway.send(world.write("c1", 25.0, lease=3.0))
+            await until(lambda: bool(gateway.outcomes()))
+            own = world.presence.stream
+            await world.stop()
+            world.troubles = Troubles(disk=Faults(open_error=1.0, read_error=1.0))
+            blocks = len(gateway.of(Block))
+            await world.start()
+            await until(lambda: world.presence.journal == "failing", 15)
+            await until(lambda: len(gateway.of(Block)) > blocks + 10)
+            assert len(gateway.outcomes()) == 1
+            world.troubles = Troubles()
+            await until(lambda: len(gateway.outcomes()) == 2, 30)
+            told = [(one.command, one.status) for one in gateway.outcomes()]
+            assert told == [("c1", OutcomeStatus.DONE), ("c1", OutcomeStatus.REVERTED)]
+            # The sound journal was waited for, and is written on.
+            await until(lambda: world.presence.stream == own)
+            assert len({one.stream for one in gateway.batches}) == 2
+
+    play(story(), within=90)
+
+
 @pytest.mark.parametrize("ahead", [3600.0, -3600.0, -1_700_000_000.0])
 def test_a_step_of_the_clock_is_a_record_and_moves_nothing(
     tmp_path: Path, play: Play, ahead: float

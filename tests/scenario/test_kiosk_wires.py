@@ -20,7 +20,7 @@ from drivers.protocols.rfid import feig
 from edge.kiosk.kiosk import SelfCheck
 from edge.kiosk.patron_key import patron_key
 from runtime.folder import SystemFolder
-from runtime.host import system_host
+from runtime.host import Host, system_host
 from tests.conftest import play
 from tests.scenario.pad_line import (
     BLOCKS,
@@ -39,6 +39,8 @@ from tests.scenario.pad_line import (
 )
 from tests.scenario.real_journal import recorded
 from tests.scenario.sip2_quirks import QuirkyServer, serving, settings
+from wenlan.proofs.disk_faults import Faults
+from wenlan.proofs.faulty_host import Troubles, faulty_host
 
 BOOK, CARD, CARD_UID = "1000000056", "reader-1", "E0040150AABBCCDD"
 KIOSK = Kiosk(
@@ -97,12 +99,16 @@ class Shelf(PadLine):
 
 
 async def serve(
-    folder: Path, shelf: Shelf, server: QuirkyServer, done: Callable[[list[LoanChanged]], bool]
+    folder: Path,
+    shelf: Shelf,
+    server: QuirkyServer,
+    done: Callable[[list[LoanChanged]], bool],
+    host: Host | None = None,
 ) -> list[LoanChanged]:
     """Run a kiosk until its journal satisfies `done`; give the steps of its loans."""
     pad = TagReaderDevice(id="pad", model="feig-obid")
     wait = timedelta(milliseconds=200)
-    host = system_host()
+    host = host or system_host()
     line = SerialLine(
         SerialReader(kind="feig-serial", id="line", port=shelf.port, timeout=wait, devices=(pad,)),
         host,
@@ -161,6 +167,27 @@ def test_a_book_is_lent(tmp_path: Path) -> None:
     assert server.holders == {BOOK: CARD}
     assert shelf.afi == 0xC2
     assert CARD not in repr(steps)
+
+
+def test_a_sick_disk_and_no_gateway_lend_nothing_and_say_so(tmp_path: Path) -> None:
+    shelf, server = Shelf(card=True), QuirkyServer()
+    troubles = Troubles()
+    host, layer = faulty_host(lambda: troubles)
+
+    def settled_while_sick(steps: list[LoanChanged]) -> bool:
+        troubles.disk = Faults(write_error=1.0, sync_error=1.0)
+        return settled(steps)
+
+    async def story() -> list[LoanChanged]:
+        async with serving(server):
+            return await serve(tmp_path, shelf, server, settled_while_sick, host)
+
+    with at_the_far_end(shelf):
+        steps = play(story())
+    assert [one.step for one in steps] == ["intent", "refused"]
+    assert "not now, nothing was done" in steps[-1].reason
+    assert server.holders == {}
+    del layer
 
 
 def test_a_book_is_taken_back(tmp_path: Path) -> None:
