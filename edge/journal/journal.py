@@ -86,7 +86,9 @@ class Journal:
     async def __aexit__(self, *_: object) -> None:
         until = self._seams.monotonic() + FAREWELL
         with self._lock:
-            while self._intake.waiting and self._seams.monotonic() < until:
+            while (
+                self._intake.waiting or self._writer.committing
+            ) and self._seams.monotonic() < until:
                 wait = await self.step()
                 if wait:
                     await asyncio.sleep(wait)
@@ -232,6 +234,10 @@ class Journal:
         except BaseException:
             self._lock.close()
             raise
+
+    @property
+    def _unwritten(self) -> bool:
+        return self._intake.waiting or self._writer.committing
 
     def _announce(self) -> None:
         for listener in self._listeners:
