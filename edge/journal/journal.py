@@ -92,7 +92,7 @@ class Journal:
                 wait = await self.step()
                 if wait:
                     await asyncio.sleep(wait)
-            await self._disk.witness(now=True)
+            await self._disk.witness()
             await self._disk.close()
 
     @property
@@ -133,7 +133,10 @@ class Journal:
         while True:
             self._wake.clear()
             wait = await self.step()
-            if wait is None or wait > 0:
+            if wait and self._intake.waiting:
+                # A group is being gathered: whoever joins it wakes nobody.
+                await asyncio.sleep(wait)
+            elif wait is None or wait > 0:
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(wait):
                         await self._wake.wait()

@@ -138,7 +138,7 @@ class Writer:
         due = self.disk.witness_due
         if due is not None:
             if now >= due:
-                await self.disk.witness(now=True)
+                await self.disk.witness()
                 return 0.0
             waits.append(due - now)
         return min(waits, default=None)
@@ -165,7 +165,6 @@ class Writer:
         self.disk.well()
         if doubt is not None:
             self._intake.written(doubt.group)
-        await self.disk.witness()
 
     async def _forget(self) -> None:
         gone = dict(self.gone)
@@ -184,7 +183,7 @@ class Writer:
             log.error("%s: %s; a new stream begins", self.disk.place.path, reason)
             closings = [Closing(stream, own.lives[-1], reason)]
             await self.disk.do(lambda file: file.leave(name, closings, stamp))
-            await self.disk.witness(now=True)
+            await self.disk.witness()
         elif not await self.disk.do(
             lambda file: shrinking.move_refused(file, stream, life, first, stamp)
         ):
