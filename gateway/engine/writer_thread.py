@@ -54,6 +54,7 @@ class Keeper:
         self._bytes = 0
         self._arrived = asyncio.Event()
         self._failing_since: Instant = 0
+        self._resuming = False
         self.let_go = 0
         """Messages that found the inbox full; edges send them again."""
 
@@ -147,15 +148,23 @@ class Keeper:
             log.debug("the store cannot be opened again yet: %s", error)
 
     async def _resumed(self) -> None:
-        since, self._failing_since = self._failing_since, 0
-        now = self._now()
-        log.warning("the store can be written again after %d s", (now - since) // SECOND)
-        effects = (RaiseAlarm(UNWRITABLE, since, "high"), ClearAlarm(UNWRITABLE, now))
+        """Say that it can be written when that is written: what changed nothing proves nothing."""
+        if self._resuming:
+            return
+        self._resuming = True
+        since = self._failing_since
 
         def note(ingest: Ingest) -> None:
-            ingest.book.carry_out(effects, now)
+            now = self._now()
+            effects = (RaiseAlarm(UNWRITABLE, since, "high"), ClearAlarm(UNWRITABLE, now))
+            ingest.alarms.apply(effects, now)
 
-        await self._persist(partial(Writer.ask, work=note))
+        try:
+            await self._persist(partial(Writer.ask, work=note))
+        finally:
+            self._resuming = False
+        self._failing_since = 0
+        log.warning("the store can be written again after %d s", (self._now() - since) // SECOND)
 
     async def _in_thread(self, work: Callable[[], T]) -> T:
         """Run in the writer's thread; what was begun is finished even when nobody waits for it."""

@@ -17,6 +17,14 @@ _READ: Final = apsw.SQLITE_IOERR_READ
 _WRITE: Final = apsw.SQLITE_IOERR_WRITE
 _SYNC: Final = apsw.SQLITE_IOERR_FSYNC
 _CUT: Final = apsw.SQLITE_IOERR_TRUNCATE
+_WORDS: Final = {
+    _READ: "disk I/O error while reading",
+    _WRITE: "disk I/O error while writing",
+    _SYNC: "disk I/O error while syncing",
+    _CUT: "disk I/O error while truncating",
+    apsw.SQLITE_CANTOPEN: "unable to open database file",
+    apsw.SQLITE_FULL: "database or disk is full",
+}
 
 
 class FileLayer(apsw.VFS):
@@ -92,7 +100,9 @@ class _File(apsw.VFSFile):
 
 
 def _refuse(code: int) -> NoReturn:
-    raise apsw.exception_for(code)
+    error = apsw.exception_for(code)
+    error.args = (_WORDS[code],)
+    raise error
 
 
 class FaultyFolder:
