@@ -19,6 +19,7 @@ from edge.journal.opening import JournalError, Place, open_journal
 from edge.journal.rows import Stamp
 from edge.journal.salvage import Fresh
 from edge.journal.schema import Stream
+from edge.journal.witness import Mark
 from runtime.backoff import growing
 from runtime.database import DatabaseError, Failure, failure
 
@@ -70,6 +71,7 @@ class Disk:
         self._thorough = False
         self._witnessed = 0.0
         self._unwitnessed = False
+        self._mark = Mark("", 0, 0, "")
         self._directory: tuple[object, ...] = ()
 
     @property
@@ -127,18 +129,11 @@ class Disk:
         if file is not None:
             await self._in_thread(file.close)
 
-    async def witness(self, *, now: bool = False) -> None:
-        """Tell the witness of the newest number: at once, and once a second for good."""
+    async def witness(self) -> None:
+        """Have the newest number on the witness's disk."""
         file = self.file
-        if file is None:
-            return
-        clock = self._seams.monotonic()
-        sync = now or clock - self._witnessed >= WITNESS
-        mark = file.mark
-        await self._in_thread(lambda: self.place.witness.write(mark, sync=sync))
-        self._unwitnessed = not sync
-        if sync:
-            self._witnessed = clock
+        if file is not None:
+            await self._in_thread(lambda: self._witness(file, sync=True))
 
     @property
     def witness_due(self) -> float | None:
@@ -171,8 +166,20 @@ class Disk:
         if not folder.exists(self._reserve) and folder.free() > PLENTY:
             folder.write(self._reserve, bytes(RESERVE))
 
+    def _witness(self, file: JournalFile, *, sync: bool) -> None:
+        """Tell the witness of the newest number: at once, and once a second for good."""
+        mark, clock = file.mark, self._seams.monotonic()
+        if mark == self._mark and not (sync and self._unwitnessed):
+            return
+        sync = sync or clock - self._witnessed >= WITNESS
+        self.place.witness.write(mark, sync=sync)
+        self._mark, self._unwitnessed = mark, not sync
+        if sync:
+            self._witnessed = clock
+
     def _done(self, file: JournalFile, work: Callable[[JournalFile], T]) -> tuple[T, int]:
         done = work(file)
+        self._witness(file, sync=False)
         state = state_of(file)
         if state != self._directory:
             with suppress(OSError):  # an older copy does no harm, and the next piece of work tries

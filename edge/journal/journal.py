@@ -86,11 +86,13 @@ class Journal:
     async def __aexit__(self, *_: object) -> None:
         until = self._seams.monotonic() + FAREWELL
         with self._lock:
-            while self._intake.waiting and self._seams.monotonic() < until:
+            while (
+                self._intake.waiting or self._writer.committing
+            ) and self._seams.monotonic() < until:
                 wait = await self.step()
                 if wait:
                     await asyncio.sleep(wait)
-            await self._disk.witness(now=True)
+            await self._disk.witness()
             await self._disk.close()
 
     @property
@@ -131,7 +133,10 @@ class Journal:
         while True:
             self._wake.clear()
             wait = await self.step()
-            if wait is None or wait > 0:
+            if wait and self._intake.waiting:
+                # A group is being gathered: whoever joins it wakes nobody.
+                await asyncio.sleep(wait)
+            elif wait is None or wait > 0:
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(wait):
                         await self._wake.wait()
@@ -232,6 +237,10 @@ class Journal:
         except BaseException:
             self._lock.close()
             raise
+
+    @property
+    def _unwritten(self) -> bool:
+        return self._intake.waiting or self._writer.committing
 
     def _announce(self) -> None:
         for listener in self._listeners:

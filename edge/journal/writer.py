@@ -1,5 +1,6 @@
 """Brings what was taken to the disk, one short piece of work at a time."""
 
+import asyncio
 import logging
 from collections.abc import Callable
 
@@ -48,6 +49,7 @@ class Writer:
         self._thinner = shrinking.Thinner()
         self._thinning = False
         self._doubt: Doubt | None = None
+        self._commit: asyncio.Task[None] | None = None
         self._attempts = 0
         self._group_due = self._forget_due = self._reserve_due = 0.0
 
@@ -56,16 +58,19 @@ class Writer:
         """Share of the budget in use, 0 to 1."""
         return min(self.disk.used / self._largest, 1.0)
 
+    @property
+    def committing(self) -> bool:
+        """Whether a group is on its way to the disk."""
+        return self._commit is not None
+
     async def step(self, now: float) -> float | None:
         """Do one piece of work; say in how many seconds there is more, None: when woken.
 
         `now` in seconds of the monotonic clock.
         """
         try:
-            if self._doubt is not None:
-                # The task was cancelled while the group was written.
-                await self.disk.close()
-                self._fall()
+            if self._commit is not None:
+                await self._finish(self._commit)
             if self.disk.file is None:
                 return await self._reopen(now)
             return await self._work(now)
@@ -133,7 +138,7 @@ class Writer:
         due = self.disk.witness_due
         if due is not None:
             if now >= due:
-                await self.disk.witness(now=True)
+                await self.disk.witness()
                 return 0.0
             waits.append(due - now)
         return min(waits, default=None)
@@ -145,11 +150,21 @@ class Writer:
         rows, own = group.rows, disk.file.own
         last = own.last + sum(row.total + 1 if isinstance(row, Lost) else 1 for row in rows)
         self._doubt = Doubt(group, own.name, last if rows else own.last + 1)
-        await disk.do(lambda file: file.write(rows, group.changes, stamp))
-        self._doubt = None
-        disk.well()
-        self._intake.written(group)
-        await disk.witness()
+        commit = disk.do(lambda file: file.write(rows, group.changes, stamp))
+        self._commit = asyncio.create_task(commit, name="journal commit")
+        await self._finish(self._commit)
+
+    async def _finish(self, commit: asyncio.Task[None]) -> None:
+        """Wait for a commit; who is cancelled meanwhile leaves it to the next step."""
+        try:
+            await asyncio.shield(commit)
+        finally:
+            if commit.done():
+                self._commit = None
+        doubt, self._doubt = self._doubt, None
+        self.disk.well()
+        if doubt is not None:
+            self._intake.written(doubt.group)
 
     async def _forget(self) -> None:
         gone = dict(self.gone)
@@ -168,7 +183,7 @@ class Writer:
             log.error("%s: %s; a new stream begins", self.disk.place.path, reason)
             closings = [Closing(stream, own.lives[-1], reason)]
             await self.disk.do(lambda file: file.leave(name, closings, stamp))
-            await self.disk.witness(now=True)
+            await self.disk.witness()
         elif not await self.disk.do(
             lambda file: shrinking.move_refused(file, stream, life, first, stamp)
         ):

@@ -50,6 +50,8 @@ class Story:
     extra: tuple[tuple[str, int], ...] = ()
     policy: Policy = field(default_factory=Policy)
     old: bool = False
+    power: bool = False
+    """Its power may be cut: what was not synced is gone, or torn."""
     faults: Faults = field(default_factory=Faults)
     promises: dict[str, Promise] = field(default_factory=dict)
     written: dict[str, bytes] = field(default_factory=dict)
@@ -66,7 +68,7 @@ class Story:
 
     def __post_init__(self) -> None:
         self.dice = Random(self.seed)
-        self.disk = Disk(lambda: self.faults, Random(self.seed + 1), lambda _: None)
+        self.disk = self._new_disk(1)
         self.layer = FileLayer(f"model-{self.seed}", self.disk)
         self.ledger = Ledger(old=self.old)
         self.world = World(
@@ -75,6 +77,16 @@ class Story:
             partial(connect, vfs=f"model-{self.seed}"),
             self.policy,
         )
+        self.world.folder = FaultyFolder(self.world.path, self.disk)
+
+    def _new_disk(self, seed: int) -> Disk:
+        dice = Random(1000 * self.seed + seed)
+        return Disk(lambda: self.faults, dice, lambda _: None, keep=self.power)
+
+    def _make_disk(self) -> None:
+        """Begin with what the last process left: all of it is on the platter by now."""
+        self.disk = self._new_disk(self.world.lives)
+        self.layer.disk = self.disk
         self.world.folder = FaultyFolder(self.world.path, self.disk)
 
     async def play(self, steps: int) -> None:
@@ -181,6 +193,12 @@ class Story:
         self._put_there(self.world.path)
         await self.begin()
 
+    async def cut_power(self) -> None:
+        """End the process, and lose what the disk had not yet."""
+        self._look()
+        self._put_there(self.world.path, power=True)
+        await self.begin()
+
     async def sicken(self) -> None:
         share = self.dice.choice((0.2, 1.0))
         self.faults = Faults(write_error=share, sync_error=share)
@@ -220,17 +238,20 @@ class Story:
             shutil.copy(file, target)
         await self.begin()
 
-    def _put_there(self, source: Path) -> Path:
+    def _put_there(self, source: Path, *, power: bool = False) -> Path:
         """Kill the process: the next one finds the files as they are."""
         target = self.path / f"disk-{self.world.lives}"
-        shutil.copytree(source, target, ignore=_unkept)
+        if power:
+            self.disk.lose_power(source, target)
+        else:
+            shutil.copytree(source, target, ignore=_unkept)
         for connection in self.world.connections:
             close(connection)
         self.world.connections.clear()
         self.journal._lock.close()
         shutil.rmtree(source)
         self.world.path = target
-        self.world.folder = FaultyFolder(target, self.disk)
+        self._make_disk()
         self.promises.clear()
         return target
 

@@ -93,6 +93,7 @@ class World:
     connect: Callable[..., Connection] = connect
     policy: Policy = field(default_factory=Policy)
     folder: Folder | None = None
+    executor: Executor = field(default_factory=InLine)
     lives: int = 0
     segment: str = "segment"
     connections: list[Connection] = field(default_factory=list)
@@ -117,7 +118,7 @@ class World:
         seams = Seams(
             loop.time,
             lambda: Stamp(self.now(), self.segment),
-            InLine(),
+            self.executor,
             self.new_id,
             self.dice.random,
         )

@@ -40,3 +40,8 @@ def test_a_budget_that_is_used_up_is_declared(tmp_path: Path, seed: int) -> None
 def test_a_gateway_of_0_1_gets_everything_once(tmp_path: Path, seed: int) -> None:
     # It does not understand what a record was before, so a full disk may double what is thinned.
     run(tmp_path, seed, old=True, extra=(("fill", 0),))
+
+
+@pytest.mark.parametrize("seed", range(RUNS))
+def test_a_power_cut_takes_nothing_that_was_durable(tmp_path: Path, seed: int) -> None:
+    run(tmp_path, seed, power=True, extra=(("cut_power", 4),))

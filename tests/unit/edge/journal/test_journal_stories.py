@@ -1,7 +1,10 @@
 """What an edge writes down is there after a kill, whatever became of the disk meanwhile."""
 
 import asyncio
+from collections.abc import Callable
+from concurrent.futures import Future
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -11,6 +14,7 @@ from edge.journal.opening import JournalError
 from edge.journal.schema import VERSION
 from runtime.database import connect
 from tests.unit.edge.journal.journal_world import (
+    InLine,
     Note,
     World,
     held,
@@ -65,6 +69,40 @@ def test_an_idle_journal_writes_at_once_and_a_busy_one_every_20_ms(tmp_path: Pat
             assert await later.durable(0.002)
             running.cancel()
             await asyncio.wait([running])
+
+    play(story())
+
+
+class Slow(InLine):
+    """Does blocking work in a hundredth of a second."""
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        done: Future[Any] = Future()
+
+        def work() -> None:
+            if done.set_running_or_notify_cancel():
+                done.set_result(fn(*args, **kwargs))
+
+        asyncio.get_running_loop().call_later(0.01, work)
+        return done
+
+
+def test_who_is_cancelled_while_it_writes_loses_nothing(tmp_path: Path) -> None:
+    async def story() -> None:
+        world = World(tmp_path / "edge", executor=Slow())
+        async with world.journal() as journal:
+            running = asyncio.create_task(journal.run())
+            await passes(1)
+            first = journal.append([world.event("a")])
+            await passes(0.005)
+            journal.append([world.event("b")])
+            running.cancel()
+            await asyncio.wait([running])
+            before = first.kept
+        assert (before, first.kept) == (False, True)
+        async with world.journal() as journal:
+            found = [getattr(one, "cause", "") for one in await records(journal)]
+            assert found == ["a", "b"]
 
     play(story())
 
