@@ -23,6 +23,7 @@ from contracts.records import Reading
 from gateway.devices.snapshot import Live
 from gateway.engine.writer_thread import Keeper
 from gateway.ingest.pipeline import Outcome
+from runtime.host import system_host
 
 RATE = 10_000
 """Readings per second."""
@@ -95,9 +96,9 @@ async def offer(keeper: Keeper, watch: Watch) -> None:
 
 async def measure(folder: Path) -> tuple[Watch, float]:
     """Run the pipeline; give the watch, and the seconds from the last offer to rest."""
-    watch = Watch()
-    keeper = Keeper(now, watch)
-    await keeper.open(site("0s"), folder / "store.sqlite3")
+    watch, host = Watch(), system_host()
+    keeper = Keeper(now, watch, host.threads("store", 1), host.clock.sleep)
+    await keeper.open(site("0s"), folder / "store.sqlite3", host.connect)
     tasks = [
         asyncio.create_task(keeper.run(), name="keeper"),
         asyncio.create_task(keeper.keep_time(), name="clock"),

@@ -9,7 +9,6 @@ store with the same settings and transactions of the same size. The median of th
 """
 
 import logging
-import sqlite3
 import statistics
 import sys
 import time
@@ -24,7 +23,8 @@ from contracts.instants import SECOND
 from contracts.records import Reading
 from gateway.engine.writer import Writer
 from gateway.ingest.validation import Arrived
-from gateway.storage.sqlite import MIGRATIONS, configure
+from gateway.storage.sqlite import MIGRATIONS, STATEMENTS, configure
+from runtime.database import Connection, connect
 
 AIM = 0.5
 FLOOR = 0.25
@@ -62,7 +62,7 @@ class Ours:
 
     def __init__(self, folder: Path) -> None:
         self.now = T0
-        self.writer = Writer(site("15min"), folder / "ours.sqlite3", lambda: self.now)
+        self.writer = Writer(site("15min"), folder / "ours.sqlite3", lambda: self.now, connect)
         self.writer.take(list(cards(PERIOD / SECOND, T0)))
         tracks = self.writer.ingest().registry.tracks
         self.points = {path: track.id for path, track in tracks.items()}
@@ -75,15 +75,15 @@ class Ours:
         return time.perf_counter() - begun
 
 
-def bare_store(folder: Path) -> sqlite3.Connection:
+def bare_store(folder: Path) -> Connection:
     """Make a store with the same schema and settings, and nothing in it."""
-    connection = sqlite3.connect(folder / "bare.sqlite3", isolation_level=None)
+    connection = connect(folder / "bare.sqlite3", statements=STATEMENTS)
     configure(connection)
-    connection.executescript(MIGRATIONS[0])
+    connection.execute(MIGRATIONS[0]).fetchall()
     return connection
 
 
-def bare_commit(store: sqlite3.Connection, rows: list[Row]) -> float:
+def bare_commit(store: Connection, rows: list[Row]) -> float:
     """Insert one transaction's rows; give the seconds."""
     begun = time.perf_counter()
     store.execute("BEGIN IMMEDIATE")
@@ -121,7 +121,7 @@ def measure(folder: Path) -> list[Figure]:
     return figures
 
 
-def check(ours: Ours, bare: sqlite3.Connection) -> None:
+def check(ours: Ours, bare: Connection) -> None:
     """Both stores must hold the same readings."""
     query = "SELECT count(*), sum(seq), sum(value) FROM reading"
     (mine,) = ours.writer.ingest().store.connection.execute(query)

@@ -6,7 +6,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from config.base import Id, Length, Model, Name, Positive, Wrong, Zone, refuse
-from config.broker import BrokerUrl
+from config.broker import Broker
 from config.registers import RegisterMap
 
 CUSTOM = "custom"
@@ -125,7 +125,7 @@ class Vda5050(Model):
 
     kind: Literal["vda5050"]
     id: Id
-    broker: BrokerUrl
+    broker: Broker
     interface: str = "uagv"
     version: Literal["2.0.0", "2.1.0"] = "2.1.0"
     devices: tuple[Robot, ...] = Field(min_length=1)

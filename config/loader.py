@@ -15,6 +15,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from config.base import Place
+from config.broker import FOLDER
 from config.site import Site
 
 MOST_PARTS = 100_000
@@ -177,7 +178,7 @@ def load_site(path: Path, environment: Mapping[str, str]) -> SiteFile:
     if reader.problems:
         raise ConfigError(sorted(reader.problems, key=lambda problem: problem.line))
     try:
-        site = Site.model_validate(data)
+        site = Site.model_validate(data, context={FOLDER: path.parent})
     except ValidationError as error:
         raise ConfigError(_explain(file, reader.lines, error)) from error
     return SiteFile(site, path, reader.lines)

@@ -21,7 +21,7 @@ from config.base import (
     Zone,
     refuse,
 )
-from config.broker import BrokerUrl
+from config.broker import Broker
 from config.links import (
     Device,
     LibrarySystem,
@@ -204,7 +204,7 @@ class Site(Model):
     name: Name
     timezone: Zone
     day_begins: DayTime = time(0, 0)
-    broker: BrokerUrl
+    broker: Broker
     hosts: tuple[str, ...] = Field(
         default=(), description="names, besides loopback, by which the console may be called"
     )

@@ -4,16 +4,14 @@ A register device polls and writes; a reader pad reads tags; a library system ho
 vehicle takes orders and reports when it likes. Nothing here knows a wire or a protocol.
 """
 
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from enum import StrEnum
 from typing import NamedTuple, Protocol, runtime_checkable
 
 from contracts.instants import Instant
-from contracts.records import Reading
+from contracts.layouts import Layout
+from contracts.records import Sample
 from drivers.protocols import vda5050
-
-Now = Callable[[], Instant]
-"""The clock, handed in by the process entry."""
 
 
 class WriteLimits(NamedTuple):
@@ -26,13 +24,15 @@ class WriteLimits(NamedTuple):
 
 @runtime_checkable
 class Pollable(Protocol):
-    """Gives readings when asked."""
+    """Gives samples when asked."""
 
     device: str
     period: float
     """Seconds between two polls."""
+    layouts: Sequence[Layout]
+    """Those of its samples."""
 
-    async def poll(self) -> Sequence[Reading]:
+    async def poll(self) -> Sequence[Sample]:
         """Read every point that is due. Raises DriverError."""
         ...
 

@@ -19,3 +19,7 @@ class RefusedError(DriverError):
 
 class NotSentError(LinkDownError):
     """Nobody answers, and the request never left: nothing can have happened."""
+
+
+class DriverBugError(DriverError):
+    """The driver itself is at fault, or met what nobody thought of: report it, and go on."""

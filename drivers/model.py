@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from config.links import Device
 from config.registers import RegisterMap
-from drivers.capabilities import Now
+from runtime.clock import Clock
 
 Family = Literal["climate", "plant", "gate", "kiosk", "robot", "other"]
 
@@ -15,7 +15,7 @@ Family = Literal["climate", "plant", "gate", "kiosk", "robot", "other"]
 class DriverSpec:
     """One device model.
 
-    `build(device, link, now)` gives a driver with the capabilities it can offer; `link` is the
+    `build(device, link, clock)` gives a driver with the capabilities it can offer; `link` is the
     open link object of `drivers.links` for the link kind in `link`.
     """
 
@@ -26,6 +26,6 @@ class DriverSpec:
     products: tuple[str, ...]
     source: str
     """Manual and page."""
-    build: Callable[[Device, Any, Now], object]
+    build: Callable[[Device, Any, Clock], object]
     map: RegisterMap | None = None
     actions: tuple[str, ...] = ()

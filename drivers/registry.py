@@ -10,16 +10,18 @@ from config.links import Device, Link, ModbusDevice
 from config.registers import ByteOrder, RegisterMap, RegisterPoint, Table, WordType, Write
 from contracts.messages import Card, CardPoint
 from contracts.quantities import NATURES, Quantity
-from drivers.capabilities import Now, Writable, WriteLimits
+from drivers.capabilities import Pollable, Writable, WriteLimits
 from drivers.devices import feig_reader, register_device, sip2_system, vda5050_vehicle
 from drivers.model import DriverSpec, Family
+from runtime.clock import Clock
+from runtime.host import Host
 
 # Imported when a link of the kind is opened: an edge without robots needs no MQTT client.
 LINKS = {
     "modbus-tcp": ("drivers.links.tcp", "ModbusTcpLink"),
     "feig-serial": ("drivers.links.serial_line", "SerialLine"),
     "sip2": ("drivers.links.sip2_tcp", "Sip2Connection"),
-    "vda5050": ("drivers.links.vehicle_mailboxes", "VehicleBroker"),
+    "vda5050": ("drivers.links.vehicle_mailboxes", "VehicleMailboxes"),
 }
 
 GATE_CHANNELS = 8
@@ -225,15 +227,15 @@ def spec_of(device: Device) -> DriverSpec:
     return spec
 
 
-def open_link(link: Link) -> Any:
+def open_link(link: Link, host: Host) -> Any:
     """Make the wire that a link of a site file describes; it connects on its first exchange."""
     module, name = LINKS[link.kind]
-    return getattr(importlib.import_module(module), name)(link)
+    return getattr(importlib.import_module(module), name)(link, host)
 
 
-def build(device: Device, link: Any, now: Now) -> object:
+def build(device: Device, link: Any, clock: Clock) -> object:
     """Make the driver of one device on its open link; raise KeyError for an unknown model."""
-    return spec_of(device).build(device, link, now)
+    return spec_of(device).build(device, link, clock)
 
 
 def register_map(device: Device) -> RegisterMap | None:
@@ -258,6 +260,7 @@ def card(driver: object, device: Device, edge: str) -> Card:
             for point in (registers.points if registers else ())
         ),
         actions=(("write",) if writable else ()) + spec.actions,
+        layouts=tuple(driver.layouts) if isinstance(driver, Pollable) else (),
     )
 
 

@@ -2,38 +2,44 @@
 
 import asyncio
 import contextlib
-import logging
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from importlib.metadata import PackageNotFoundError, version
+from os import statvfs
 from pathlib import Path
 from typing import Protocol
 
-from config.broker import broker_address
 from config.links import Robot, TagReaderDevice
 from config.site import Edge, Kiosk, Site
-from contracts.instants import span
+from contracts.bounds import shortened
 from contracts.messages import Card
 from contracts.quantities import Quantity
-from contracts.records import EdgeStarted
-from contracts.topics import of_edge
+from contracts.records import PartFell
 from drivers import registry
-from drivers.capabilities import Circulation, Now, Pollable, TagReader, Vehicle, Writable
-from edge.commands.inbox import Commands, Targets
+from drivers.capabilities import Circulation, Pollable, TagReader, Vehicle, Writable
+from edge.commands.commandable import Targets
+from edge.commands.inbox import Hearing, Inbox
+from edge.commands.known import KnownCommands
+from edge.control.outputs import Outputs
 from edge.fleet.dispatcher import Dispatcher
-from edge.journal.file import JournalError
-from edge.journal.journal import Budget, Journal
+from edge.journal.disk import Seams
+from edge.journal.journal import Journal, Policy
+from edge.journal.opening import Place
+from edge.journal.refused_input import RefusedInput
+from edge.journal.stamps import Stamps
+from edge.journal.terms import Terms
 from edge.kiosk.kiosk import SelfCheck
 from edge.kiosk.patron_key import patron_key
-from edge.polling.poller import keep_polling
-from edge.uplink.session import Conversation, Who, will_of
-from edge.uplink.uplink import Uplink
-from runtime.mqtt.client import Broker, Client, identity
+from edge.polling.poller import Poller
+from edge.uplink.gateway import Gateway, Ground, stamp_of
+from edge.uplink.layouts import Layouts
+from runtime.clock import Clock
+from runtime.host import Host
+from runtime.supervisor import Change, Part, Supervisor
 
-log = logging.getLogger(__name__)
-
-FAREWELL = 3.0
-"""Seconds that handing over the last records may take."""
+LIFE = 8
+"""Bytes of the random id of one start."""
 
 
 class Closable(Protocol):
@@ -45,23 +51,28 @@ class Closable(Protocol):
 
 
 @dataclass(slots=True)
-class Parts:
+class Devices:
     """What a site file makes of one edge: drivers by device, their cards, links to close."""
 
     drivers: dict[str, object] = field(default_factory=dict)
     cards: list[Card] = field(default_factory=list)
     links: list[Closable] = field(default_factory=list)
 
-    def urgent(self, site: Site) -> frozenset[str]:
-        """Name the counters: their readings are on disk at once and never thinned."""
-        counters = {
+    def counters(self, site: Site) -> frozenset[tuple[str, str]]:
+        """Name the devices and blocks that count: what they say is never thinned."""
+        gates = {path for gate in site.gates for path in (gate.entries, gate.exits) if path}
+        counting = gates | {
             f"{card.device}/{point.name}"
             for card in self.cards
             for point in card.points
-            if point.quantity is Quantity.CROSSINGS
+            if point.quantity == Quantity.CROSSINGS
         }
-        gates = {path for gate in site.gates for path in (gate.entries, gate.exits) if path}
-        return frozenset(counters | gates)
+        return frozenset(
+            (card.device, layout.block)
+            for card in self.cards
+            for layout in card.layouts
+            if any(f"{card.device}/{column.name}" in counting for column in layout.columns)
+        )
 
 
 def program_version() -> str:
@@ -72,18 +83,18 @@ def program_version() -> str:
         return "unknown"
 
 
-def build_parts(edge: Edge, now: Now) -> Parts:
+def build_devices(edge: Edge, host: Host, clock: Clock) -> Devices:
     """Build every link and driver of an edge; nothing connects yet."""
-    parts = Parts()
+    devices = Devices()
     for link_config in edge.links:
-        link = registry.open_link(link_config)
-        parts.links.append(link)
+        link = registry.open_link(link_config, host)
+        devices.links.append(link)
         for device in link_config.devices:
-            driver = registry.build(device, link, now)
-            parts.drivers[device.id] = driver
-            parts.cards.append(registry.card(driver, device, edge.id))
-    parts.cards += [kiosk_card(kiosk, edge.id) for kiosk in edge.kiosks]
-    return parts
+            driver = registry.build(device, link, clock)
+            devices.drivers[device.id] = driver
+            devices.cards.append(registry.card(driver, device, edge.id))
+    devices.cards += [kiosk_card(kiosk, edge.id) for kiosk in edge.kiosks]
+    return devices
 
 
 def kiosk_card(kiosk: Kiosk, edge: str) -> Card:
@@ -101,137 +112,195 @@ async def closing_links(links: Sequence[Closable]) -> AsyncIterator[None]:
         await asyncio.gather(*(link.aclose() for link in links))
 
 
-async def run_edge(site: Site, edge: Edge, data: Path, now: Now) -> None:
-    """Run until cancelled. Raises JournalError (in a group) when facts cannot be written down."""
-    parts = build_parts(edge, now)
-    path = data / f"journal-{edge.id}.sqlite3"
-    budget = Budget(edge.journal.largest, span(edge.journal.keep))
-    async with (
-        closing_links(parts.links),
-        Journal(path, now, budget, parts.urgent(site)) as journal,
-    ):
-        await journal.append([EdgeStarted(now(), edge.id, program_version())])
-        keys = data / edge.id
-        kiosks = _kiosks(edge, parts, journal, now, keys) if edge.kiosks else {}
-        try:
-            await _work(site, edge, parts, journal, kiosks, now)
-        except BaseExceptionGroup as group:
-            if unwritten := first_of(JournalError, group):
-                raise unwritten from group
-            raise
-
-
-def first_of(kind: type[JournalError], group: BaseExceptionGroup) -> JournalError | None:
-    """Find an error of a kind in a group, or None."""
-    for error in group.exceptions:
-        if isinstance(error, kind):
-            return error
-        if isinstance(error, BaseExceptionGroup) and (inner := first_of(kind, error)):
-            return inner
-    return None
-
-
-async def _work(
-    site: Site,
-    edge: Edge,
-    parts: Parts,
-    journal: Journal,
-    kiosks: Mapping[str, SelfCheck],
-    now: Now,
+async def run_edge(
+    site: Site, edge: Edge, data: Path, host: Host, built: Callable[[], None] = lambda: None
 ) -> None:
-    dispatchers = _dispatchers(site, edge, parts, journal, now)
-    commands = Commands(_targets(parts, dispatchers), journal, now)
-    await commands.resume()
-    topics = of_edge(site.site, edge.id)
-    client = Client(
-        broker_address(site.broker),
-        identity("edge", site.site, edge.id),
-        (topics.ack, topics.command),
-        topics.state,
-        will_of(edge.id),
-    )
-    broker = Broker(client)
-    uplink = Uplink(journal, topics.journal, broker.publish)
-    who = Who(edge.id, program_version(), topics, parts.cards)
-    conversation = Conversation(who, journal, uplink, commands, broker.publish, now)
-    # Two groups, because those who carry must outlive those who measure: what was measured last
-    # should reach the gateway before the edge says goodbye.
-    async with asyncio.TaskGroup() as carriers:
-        tasks = [
-            carriers.create_task(journal.run(), name="journal"),
-            carriers.create_task(uplink.run(), name="uplink"),
-            carriers.create_task(uplink.prune(), name="prune"),
-            carriers.create_task(broker.run(conversation), name="broker"),
-            carriers.create_task(conversation.stay_present(), name="presence"),
+    """Run until cancelled; call `built` when everything is there that lives as long as the edge.
+
+    Raises JournalError when the journal cannot be had at all.
+    """
+    stamps = Stamps(host.clock, host.secret(LIFE).hex(), edge.id, host.boot)
+    clock = stamps.clock
+    devices = build_devices(edge, host, clock)
+    async with (
+        closing_links(devices.links),
+        keeping_journal(edge, data, host, stamps, devices.counters(site)) as journal,
+    ):
+        refused = RefusedInput(journal, clock)
+        ground = Ground(host, stamps, clock, Terms(clock, host.boot), journal, refused)
+        layouts = Layouts(journal, devices.cards)  # before the first sample that names one
+        journal.append([stamps.started(program_version())])
+        gateway = Gateway(site, edge.id, program_version(), ground)
+        dispatchers = _dispatchers(site, edge, devices, ground)
+        commands = _commands(devices, dispatchers, ground, gateway)
+        workers = [
+            Part("clock", partial(stamps.watch, journal.append)),
+            Part("refused input", refused.run),
+            *commands.parts(),
+            *_pollers(devices, ground),
+            *(Part(f"fleet {device}", one.run) for device, one in dispatchers.items()),
+            *_kiosks(edge, devices, ground, data),
         ]
+        built()
+        carriers = [Part("journal", journal.run), *gateway.parts(layouts, commands.inbox)]
+        await _supervise(edge, ground, gateway, carriers, workers)
+
+
+async def _supervise(
+    edge: Edge,
+    ground: Ground,
+    gateway: Gateway,
+    carriers: Sequence[Part],
+    workers: Sequence[Part],
+) -> None:
+    """Run all parts until cancelled: those who measure end first, then those who carry.
+
+    What was measured last should reach the gateway before the edge says goodbye.
+    """
+
+    def changed(change: Change) -> None:
+        part, stands, reason, falls = change
+        fell = PartFell(edge.id, ground.clock.wall(), part, stands, reason, falls)
+        ground.journal.append([shortened(fell)])
+
+    supervisor = Supervisor(ground.clock, ground.host.random, changed)
+    async with asyncio.TaskGroup() as group:
+        carrying = group.create_task(supervisor.run(carriers), name="carriers")
         try:
-            async with asyncio.TaskGroup() as group:
-                _drive(group, parts, journal, commands, now)
-                for device, dispatcher in dispatchers.items():
-                    group.create_task(dispatcher.run(), name=f"fleet {device}")
-                for kiosk, selfcheck in kiosks.items():
-                    group.create_task(selfcheck.run(), name=f"kiosk {kiosk}")
+            await supervisor.run(workers)
         except asyncio.CancelledError:
-            await _hand_over(journal, uplink)
+            await gateway.hand_over()
             raise
         finally:
-            for task in tasks:
-                task.cancel()
+            carrying.cancel()
 
 
-def _drive(
-    group: asyncio.TaskGroup, parts: Parts, journal: Journal, commands: Commands, now: Now
-) -> None:
-    group.create_task(commands.run(), name="leases")
-    for device in commands.devices:
-        group.create_task(commands.serve(device), name=f"commands {device}")
-    for device, driver in parts.drivers.items():
-        if isinstance(driver, Pollable):
-            group.create_task(keep_polling(driver, journal, now), name=f"poll {device}")
+@contextlib.asynccontextmanager
+async def keeping_journal(
+    edge: Edge, data: Path, host: Host, stamps: Stamps, counters: frozenset[tuple[str, str]]
+) -> AsyncIterator[Journal]:
+    """Open the edge's journal, and close it with the thread that it works in."""
+
+    def share() -> float:
+        disk = statvfs(data)
+        return 1.0 - disk.f_bavail / disk.f_blocks if disk.f_blocks else 0.0
+
+    clock, name = host.clock, f"journal-{edge.id}.sqlite3"
+    thread = host.threads("journal", 1)
+    place = Place(host.folder(data), name, host.connect, clock.monotonic)
+    seams = Seams(
+        clock.monotonic,
+        partial(stamp_of, stamps),
+        thread,
+        lambda: host.secret(LIFE).hex(),
+        host.random.random,
+    )
+    policy = Policy(edge.journal.largest, counters, share)
+    try:
+        async with Journal(place, stamps.life, seams, stamps.segment_of, policy) as journal:
+            yield journal
+    finally:
+        thread.shutdown(wait=False)
 
 
-async def _hand_over(journal: Journal, uplink: Uplink) -> None:
-    """Give the gateway a moment to take the last records; the journal keeps what it does not."""
-    await journal.flush()
-    if uplink.online:
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(FAREWELL):
-                await uplink.drained()
+@dataclass(frozen=True, slots=True)
+class _Commands:
+    """Those who carry out what the gateway asks for."""
+
+    inbox: Inbox
+    outputs: Outputs
+    journal: Journal
+
+    def resume(self) -> None:
+        """Take up what is remembered of commands and leases."""
+        self.inbox.resume()
+        self.outputs.resume()
+
+    def parts(self) -> Iterator[Part]:
+        """Give them, after they have taken up what is remembered."""
+        self.resume()
+        if self.journal.state.condition != "ok":
+            self.journal.listen(self._resume_late())
+        yield Part("commands", self.inbox.run)
+        for device in self.inbox.devices:
+            yield Part(f"commands {device}", partial(self.inbox.serve, device))
+
+    def _resume_late(self) -> Callable[[], None]:
+        """Wait for a disk that was sick at the start, and has leases to tell of."""
+        waiting = True
+
+        def look() -> None:
+            nonlocal waiting
+            if waiting and self.journal.state.condition == "ok":
+                waiting = False
+                self.resume()
+
+        return look
 
 
-def _targets(parts: Parts, dispatchers: dict[str, Dispatcher]) -> Targets:
+def _commands(
+    devices: Devices, dispatchers: Mapping[str, Dispatcher], ground: Ground, gateway: Gateway
+) -> _Commands:
     writable = {
         device: driver
-        for device, driver in parts.drivers.items()
+        for device, driver in devices.drivers.items()
         if isinstance(driver, Writable) and driver.writable
     }
-    return Targets(writable, dispatchers)
+    journal, clock, terms = ground.journal, ground.clock, ground.terms
+    outputs = Outputs(writable, journal, clock, terms, ground.host.random)
+    inbox = Inbox(
+        Targets(writable, dispatchers),
+        outputs,
+        KnownCommands(journal, clock, terms),
+        journal,
+        clock,
+        Hearing(journal.life, gateway.now),
+        ground.refused,
+    )
+    return _Commands(inbox, outputs, journal)
 
 
-def _dispatchers(
-    site: Site, edge: Edge, parts: Parts, journal: Journal, now: Now
-) -> dict[str, Dispatcher]:
+def _pollers(devices: Devices, ground: Ground) -> Iterator[Part]:
+    for device, driver in devices.drivers.items():
+        if isinstance(driver, Pollable):
+            poller = Poller(driver, ground.journal, ground.clock, ground.host.random)
+            yield Part(f"poll {device}", poller.run)
+
+
+def _dispatchers(site: Site, edge: Edge, devices: Devices, ground: Ground) -> dict[str, Dispatcher]:
     robots = {device.id: device for device in edge.devices() if isinstance(device, Robot)}
+    journal, clock, terms = ground.journal, ground.clock, ground.terms
     return {
-        device: Dispatcher(driver, robots[device], site.fleet, journal, now)
-        for device, driver in parts.drivers.items()
+        device: Dispatcher(driver, robots[device], site.fleet, journal, clock, terms)
+        for device, driver in devices.drivers.items()
         if isinstance(driver, Vehicle) and device in robots
     }
 
 
-def _kiosks(
-    edge: Edge, parts: Parts, journal: Journal, now: Now, keys: Path
-) -> dict[str, SelfCheck]:
-    keys.mkdir(parents=True, exist_ok=True)
-    key = patron_key(keys)
+def _kiosks(edge: Edge, devices: Devices, ground: Ground, data: Path) -> Iterator[Part]:
     pads = {device.id: device for device in edge.devices() if isinstance(device, TagReaderDevice)}
-    made: dict[str, SelfCheck] = {}
     for kiosk in edge.kiosks:
-        reader, library = parts.drivers[kiosk.reader], parts.drivers[kiosk.library]
-        if not isinstance(reader, TagReader) or not isinstance(library, Circulation):
-            raise TypeError(
-                f"kiosk {kiosk.id}: {kiosk.reader} must read tags and {kiosk.library} must lend;"
-                " choose other models in the site file"
-            )
-        made[kiosk.id] = SelfCheck(kiosk, reader, library, pads[kiosk.reader], journal, now, key)
-    return made
+        run = partial(_run_kiosk, kiosk, pads, devices, ground, data / edge.id)
+        yield Part(f"kiosk {kiosk.id}", run)
+
+
+async def _run_kiosk(
+    kiosk: Kiosk,
+    pads: Mapping[str, TagReaderDevice],
+    devices: Devices,
+    ground: Ground,
+    keys: Path,
+) -> None:
+    """Make a kiosk and run it: one that cannot be made is out of order, and nobody else is."""
+    reader, library = devices.drivers[kiosk.reader], devices.drivers[kiosk.library]
+    if not isinstance(reader, TagReader) or not isinstance(library, Circulation):
+        raise TypeError(
+            f"kiosk {kiosk.id}: {kiosk.reader} must read tags and {kiosk.library} must lend;"
+            " choose other models in the site file"
+        )
+    host = ground.host
+    key = patron_key(host.folder(keys), host.secret)
+    pad = pads[kiosk.reader]
+    await SelfCheck(
+        *(kiosk, reader, library, pad, ground.journal, ground.clock, host.random, key)
+    ).run()

@@ -3,21 +3,20 @@
 import asyncio
 import contextlib
 import socket
-from collections.abc import Callable, Generator
+from collections.abc import Generator
 from pathlib import Path
 
 import uvicorn
 
-from config.broker import broker_address
 from config.site import Site
-from contracts.instants import Instant
 from gateway.commands.requests import Desk
 from gateway.devices.snapshot import Live
 from gateway.engine.outbox import Outbox
 from gateway.engine.writer_thread import Keeper
 from gateway.ingest.after_commit import Performer
-from gateway.ingest.subscriber import Broker
+from gateway.ingest.subscriber import Subscriber
 from gateway.web.header_deadline import ImpatientProtocol
+from runtime.host import Host
 
 STORE = "store.sqlite3"
 LARGEST_FROM_A_PAGE = 4096
@@ -26,32 +25,34 @@ FAREWELL = 2
 """Seconds that requests under way get when the gateway ends."""
 
 
-async def run_gateway(
-    site: Site, data: Path, now: Callable[[], Instant], http_host: str, http_port: int
-) -> None:
+async def run_gateway(site: Site, data: Path, host: Host, http_host: str, http_port: int) -> None:
     """Store, judge, command, count and show, until cancelled.
 
     Raises StoreError or OSError when the store or the port cannot be had.
     """
     # The console's libraries are loaded only by the process that serves it.
-    from gateway.storage.read_pool import Archive  # noqa: PLC0415
+    from gateway.storage.read_pool import READERS, Archive  # noqa: PLC0415
     from gateway.web.app import build_app  # noqa: PLC0415
     from gateway.web.services import Parts  # noqa: PLC0415
 
     live = Live()
     outbox = Outbox()
-    keeper = Keeper(now, Performer(site.site, outbox, live))
+    now = host.clock.wall
+    thread = host.threads("store", 1)
+    keeper = Keeper(now, Performer(site.site, outbox, live), thread, host.clock.sleep)
     with socket.create_server((http_host, http_port)) as listener:
-        await keeper.open(site, data / STORE)
-        archive = Archive(data / STORE)
+        await keeper.open(site, data / STORE, host.connect)
+        archive = Archive(data / STORE, host.connect, host.threads("archive", READERS))
         try:
-            broker = Broker(site.site, broker_address(site.broker), outbox, keeper.offer, now)
-            desk = Desk(site.site, keeper, outbox, now)
+            addresses = site.broker.addresses
+            io = host.mqtt(site.broker)
+            subscriber = Subscriber(site.site, addresses, outbox, keeper.offer, now, io)
+            desk = Desk(site.site, keeper, outbox, now, host.new_id)
             app = build_app(Parts(site, live, archive, desk, now), (*site.hosts, http_host))
             async with asyncio.TaskGroup() as group:
                 group.create_task(keeper.run(), name="keeper")
                 group.create_task(keeper.keep_time(), name="clock")
-                group.create_task(broker.run(), name="broker")
+                group.create_task(subscriber.run(), name="subscriber")
                 group.create_task(serve(app, listener), name="http")
         finally:
             archive.close()

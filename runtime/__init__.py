@@ -1,1 +1,1 @@
-"""What every process shares: back-off and the connection to the broker."""
+"""What every process shares: clock, database, small files, back-off, the way to the broker."""

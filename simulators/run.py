@@ -2,16 +2,21 @@
 
 import asyncio
 import logging
+import secrets
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta
+from functools import partial
 from pathlib import Path
 from random import Random
 from typing import Any
 
+from config.broker import Broker
 from config.links import LibrarySystem, ModbusTcp, TagReaderDevice
 from config.site import Site
 from contracts.instants import SECOND, Instant, moment
+from runtime.mqtt.client import Io
+from runtime.mqtt.connect import connect_to
 from simulators.activity import Activity
 from simulators.building.visitors import People, expected
 from simulators.building.world import World
@@ -22,6 +27,7 @@ from simulators.ground_truth import Ledger
 from simulators.modbus.server import demand_loopback
 from simulators.modbus.site_devices import Bench, lanes
 from simulators.readers.self_check import run_circulation
+from simulators.readers.stack_requests import Ask, post
 from simulators.robots.fleet import RobotInHouse, robots, run_robots, under_way
 
 log = logging.getLogger(__name__)
@@ -121,6 +127,15 @@ class _Day:
         }
 
 
+def io_for(broker: Broker) -> Io:
+    """Give the world to a client of these brokers."""
+
+    def seconds() -> float:
+        return asyncio.get_running_loop().time()
+
+    return Io(connect_to(broker), asyncio.sleep, seconds, Random())  # noqa: S311 - pauses, not secrets
+
+
 async def run_simulators(
     site: Site,
     data: Path,
@@ -142,7 +157,8 @@ async def run_simulators(
         world = World(site, options.starts or beginning(site, now()), options.seed, people)
         bench = Bench(world, Faults(ledger, now), ledger, options.seed)
         servers = [(link, bench.server(link)) for link in links]
-        fleet = robots(site, ledger, bench.faults, now)
+        token = partial(secrets.token_hex, 6)
+        fleet = robots(site, ledger, bench.faults, now, io_for, token)
         for _, device in site.devices():
             if device.id not in bench.faults.targets():
                 bench.faults.admit(device.id, _WAYS.get(type(device), WIRE))
@@ -158,7 +174,7 @@ async def run_simulators(
                     now,
                     bench.faults,
                     day.busyness,
-                    options.gateway,
+                    _asking(options.gateway),
                     day.activity,
                 )
                 group.create_task(circulation, name="circulation")
@@ -168,6 +184,11 @@ async def run_simulators(
             if refused is None:
                 raise
             raise refused from failed
+
+
+def _asking(gateway: str) -> Ask | None:
+    """Ask at an address, which may be empty, in threads of the loop's own."""
+    return (lambda request: asyncio.to_thread(post, gateway, request)) if gateway else None
 
 
 def _inhabit(

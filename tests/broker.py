@@ -28,6 +28,11 @@ class Broker:
         self._folder = folder
         self._process: subprocess.Popen[bytes] | None = None
 
+    @property
+    def pid(self) -> int:
+        assert self._process is not None
+        return self._process.pid
+
     def start(self) -> None:
         """Start it and return when it accepts clients."""
         settings = configure(self._folder, self.port)

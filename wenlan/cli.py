@@ -10,6 +10,7 @@ import sys
 from collections.abc import Sequence
 
 from config.loader import ConfigError
+from runtime.host import Host, system_host
 
 COMMANDS = {
     "demo": ("demo", "the example library, every process at once"),
@@ -24,10 +25,14 @@ COMMANDS = {
 """By name: the module of `wenlan.commands`, and what it is for."""
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one subcommand and give the exit status: 2 for a refused site file or argument."""
+def main(arguments: Sequence[str] | None = None, host: Host | None = None) -> int:
+    """Run one subcommand and give the exit status: 2 for a refused site file or argument.
+
+    Gateway and edge find the host they run on as `options.machine`: without one, this machine.
+    """
     words = sys.argv[1:] if arguments is None else arguments
     options = _parser(words).parse_args(words)
+    options.machine = host or system_host()
     try:
         return int(options.run(options) or 0)
     except ConfigError as error:

@@ -3,6 +3,7 @@
 import argparse
 import json
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
@@ -10,9 +11,10 @@ from config.base import Name
 from config.links import ModbusDevice, ModbusTcp
 from config.site import Edge, Site, Space, SpaceKind
 from gateway.devices.snapshot import Live
-from gateway.storage.read_pool import Archive
+from gateway.storage.read_pool import READERS, Archive
 from gateway.web.app import build_app
 from gateway.web.services import Parts
+from runtime.database import connect
 
 if TYPE_CHECKING:
     from gateway.commands.requests import Desk
@@ -39,7 +41,7 @@ def document() -> str:
             "edges": (Edge(id="edge", links=(bus,)),),
         }
     )
-    archive = Archive(Path("none"))
+    archive = Archive(Path("none"), connect, ThreadPoolExecutor(READERS))
     try:
         parts = Parts(site, Live(), archive, cast("Desk", None), lambda: 0)
         schema = build_app(parts).openapi()

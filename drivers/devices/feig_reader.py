@@ -6,12 +6,13 @@ from functools import partial
 from typing import TypeVar
 
 from config.links import Device, TagReaderDevice
-from drivers.capabilities import Now, Tag
+from drivers.capabilities import Tag
 from drivers.errors import BadReplyError, RefusedError
 from drivers.links.serial_line import SerialLine
 from drivers.model import DriverSpec
 from drivers.protocols.rfid import feig
 from drivers.protocols.rfid.iso15693 import SystemInformation, TagError
+from runtime.clock import Clock
 
 MOST_ROUNDS = 8
 """Most answers to one inventory: 24 tags each, more than any pad can hold."""
@@ -127,7 +128,7 @@ class FeigReader:
 def build(
     device: Device,
     link: SerialLine,
-    now: Now,  # noqa: ARG001 - every builder gets a clock; this reader needs none
+    clock: Clock,  # noqa: ARG001 - every builder gets a clock; this reader needs none
 ) -> FeigReader:
     """Make the driver of one reader."""
     assert isinstance(device, TagReaderDevice)

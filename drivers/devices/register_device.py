@@ -1,29 +1,40 @@
 """Any device whose model is a register map: polls its points and writes those that can be."""
 
-import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from math import inf, isfinite
 from typing import NamedTuple, Protocol
 
 from config.links import Device, ModbusDevice
 from config.registers import RegisterMap, RegisterPoint, Table
-from contracts.instants import MINUTE, SECOND, Instant
 from contracts.quantities import NATURES, Quality, judge
-from contracts.records import Reading
-from drivers.capabilities import Now, WriteLimits
-from drivers.errors import BadReplyError, DriverError, LinkDownError, RefusedError
+from contracts.records import Sample
+from drivers.bulkhead import decoded
+from drivers.capabilities import WriteLimits
+from drivers.devices.blocks import Blocks, Moment, layouts
+from drivers.errors import (
+    BadReplyError,
+    DriverBugError,
+    DriverError,
+    LinkDownError,
+    RefusedError,
+)
 from drivers.protocols.modbus.mbap import DeviceFailureError
 from drivers.protocols.modbus.plan import Block, plan
 from drivers.protocols.modbus.schedule import Schedule
 from drivers.protocols.modbus.values import Decoder, decoder, encode
+from runtime.clock import Clock
 
 log = logging.getLogger(__name__)
 
 SETTLING = (0.0, 0.2, 0.6)
 """Seconds before each look at a value just written: some devices take it over in their cycle."""
-ASK_AGAIN = 10 * MINUTE
-"""After this long, or an outage, a refused point is asked for again: devices get exchanged."""
+ASK_AGAIN = 600.0
+"""Seconds after which, or after an outage, a refused point is asked for again: devices get
+exchanged."""
+AT_ONCE = 0.5
+"""Seconds within which what was read counts as read at one instant."""
 MOST_PLANS = 64
 
 
@@ -43,7 +54,6 @@ class _Place(NamedTuple):
     """How a point is taken from the words of its block."""
 
     point: RegisterPoint
-    path: str
     begin: int
     end: int
     decode: Decoder
@@ -63,10 +73,20 @@ class _Read(NamedTuple):
 class _Harvest:
     """What one poll has brought so far."""
 
-    readings: list[Reading] = field(default_factory=list)
+    moments: list[Moment] = field(default_factory=list)
+    begun: float = -inf
+    """When the newest moment began, on the monotonic clock."""
     done: set[str] = field(default_factory=set)
     refused: dict[str, RefusedError] = field(default_factory=dict)
     failed: dict[str, DeviceFailureError] = field(default_factory=dict)
+
+    def moment(self, clock: Clock) -> Moment:
+        """Give the moment to which what was read just now belongs."""
+        now = clock.monotonic()
+        if now - self.begun > AT_ONCE:
+            self.begun = now
+            self.moments.append(Moment(clock.wall(), {}))
+        return self.moments[-1]
 
 
 class RegisterDevice:
@@ -77,12 +97,11 @@ class RegisterDevice:
         config: ModbusDevice,
         registers: RegisterMap,
         link: ModbusLink,
-        now: Now,
-        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        clock: Clock,
     ) -> None:
         self.device = config.id
         self._schedule = Schedule(registers.points, config.period)
-        self.period = self._schedule.shortest / SECOND
+        self.period = self._schedule.shortest
         self._points = {point.name: point for point in registers.points}
         self.writable: Mapping[str, WriteLimits] = {
             name: WriteLimits(
@@ -94,26 +113,29 @@ class RegisterDevice:
         self._unit = config.unit
         self._map = registers
         self._link = link
-        self._now = now
-        self._sleep = sleep
+        self._clock = clock
+        self._blocks = Blocks(config.id, layouts(registers.points, config.period))
+        self.layouts = self._blocks.layouts
         self._decoders = {name: decoder(point) for name, point in self._points.items()}
         self._refused: dict[str, RefusedError] = {}
-        self._ask_again: Instant = 0
+        self._ask_again = -inf
         self._silent: dict[str, int] = {}
         """Points whose block had no answer, and at which poll: read last, the oldest first, lest
         they starve the rest and each other."""
         self._named: set[str] = set()
         """Those of them that the log knows about."""
+        self._undecoded: set[str] = set()
+        """Points whose decoding failed, which the log knows about."""
         self._polls = 0
         self._plans: dict[tuple[str, ...], tuple[_Read, ...]] = {}
 
-    async def poll(self) -> Sequence[Reading]:
-        """Read every point that is due.
+    async def poll(self) -> Sequence[Sample]:
+        """Read every point that is due, and give what came: a sample a block and instant.
 
         When the device falls silent half-way, what came before is given, and the rest stays due.
         Raises DriverError when nothing came at all.
         """
-        now = self._now()
+        now = self._clock.monotonic()
         self._polls += 1
         if self._refused and now >= self._ask_again:
             self._forget_refusals()
@@ -128,11 +150,11 @@ class RegisterDevice:
                 break
         self._conclude(harvest, now)
         self._schedule.missed(due, harvest.done | self._refused.keys())
-        if due and not harvest.readings:
+        if due and not harvest.moments:
             if isinstance(failure, LinkDownError):
                 self._forget_refusals()
             raise failure or next(iter((*harvest.failed.values(), *self._refused.values())))
-        return harvest.readings
+        return self._blocks.samples(harvest.moments)
 
     async def write(self, point: str, value: float) -> float:
         """Write a value, read it back from where the point is read, and give that.
@@ -160,7 +182,7 @@ class RegisterDevice:
         asked, seen = decode(written), None
         for pause in SETTLING:
             if pause:
-                await self._sleep(pause)
+                await self._clock.sleep(pause)
             words = await self._link.read(self._unit, point.table, point.register_, point.words)
             seen = decode(words)
             if seen is not None and seen == asked:
@@ -191,7 +213,6 @@ class RegisterDevice:
         places = tuple(
             _Place(
                 point,
-                f"{self.device}/{point.name}",
                 point.register_ - block.first,
                 point.last + 1 - block.first,
                 self._decoders[point.name],
@@ -216,14 +237,26 @@ class RegisterDevice:
             else:
                 harvest.failed[block.points[0].name] = error
             return
-        at, readings = self._now(), harvest.readings
-        for point, path, begin, end, decode, low, high in places:
-            value = decode(words[begin:end])
-            if value is not None and low <= value <= high:
-                readings.append(Reading(path, at, value))
+        values = harvest.moment(self._clock).values
+        for place in places:
+            value = self._decoded(place, words)
+            if value is not None and place.low <= value <= place.high:
+                values[place.point.name] = value
             else:
-                readings.append(Reading(path, at, value, judge(point.quantity, value)))
+                values[place.point.name] = (value, judge(place.point.quantity, value))
         harvest.done.update(names)
+
+    def _decoded(self, place: _Place, words: Sequence[int]) -> float | None:
+        """Give a point's value; None for none, and when its decoding has a bug."""
+        try:
+            value = decoded(place.decode, words[place.begin : place.end])
+        except DriverBugError as error:
+            name = place.point.name
+            if name not in self._undecoded:
+                self._undecoded.add(name)
+                log.exception("%s: point %s has no value: %s", self.device, name, error)  # noqa: TRY401
+            return None
+        return value if value is not None and isfinite(value) else None
 
     async def _gather_parts(self, block: Block, harvest: _Harvest) -> bool:
         """Read the points of a block in smaller blocks; say whether all are there."""
@@ -253,12 +286,12 @@ class RegisterDevice:
         silent = read.names - harvest.done
         self._silent.update(dict.fromkeys(silent, self._polls))
         self._plans.clear()
-        if harvest.readings and not silent <= self._named:
+        if harvest.moments and not silent <= self._named:
             names = ", ".join(sorted(silent))
             log.warning("%s: no value of %s, others answer: %s", self.device, names, error)
             self._named |= silent
 
-    def _conclude(self, harvest: _Harvest, now: Instant) -> None:
+    def _conclude(self, harvest: _Harvest, now: float) -> None:
         """Note what the device refused; say that it has no value for what it failed at."""
         for name in self._silent.keys() & harvest.done:
             del self._silent[name]
@@ -269,12 +302,10 @@ class RegisterDevice:
             self._refused[name] = error
             self._ask_again = now + ASK_AGAIN
             self._plans.clear()
-        if harvest.readings:
-            at = self._now()
-            for name in harvest.failed:
-                path = f"{self.device}/{name}"
-                harvest.readings.append(Reading(path, at, None, Quality.UNAVAILABLE))
-                harvest.done.add(name)
+        if harvest.moments and harvest.failed:
+            values = harvest.moment(self._clock).values
+            values.update(dict.fromkeys(harvest.failed, (None, Quality.UNAVAILABLE)))
+            harvest.done.update(harvest.failed)
 
     def _forget_refusals(self) -> None:
         self._refused.clear()
@@ -282,10 +313,10 @@ class RegisterDevice:
 
 
 def build(
-    device: Device, link: ModbusLink, now: Now, registers: RegisterMap | None = None
+    device: Device, link: ModbusLink, clock: Clock, registers: RegisterMap | None = None
 ) -> RegisterDevice:
     """Make the driver of one configured device; its own map goes before that of its model."""
     assert isinstance(device, ModbusDevice)
     registers = device.map or registers
     assert registers is not None, f"{device.id}: a site file without a map for it is refused"
-    return RegisterDevice(device, registers, link, now)
+    return RegisterDevice(device, registers, link, clock)

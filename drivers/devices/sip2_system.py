@@ -5,12 +5,13 @@ from zoneinfo import ZoneInfo
 
 from config.links import Device, LibrarySystem
 from contracts.instants import Instant
-from drivers.capabilities import CirculationAnswer, Now, Patron, Whereabouts
+from drivers.capabilities import CirculationAnswer, Patron, Whereabouts
 from drivers.errors import BadReplyError, LinkDownError
 from drivers.links.sip2_tcp import Sip2Connection
 from drivers.model import DriverSpec
 from drivers.protocols.sip2.messages import ANSWERS, Message, Request, date, present, supports
 from drivers.protocols.sip2.session import Deliver
+from runtime.clock import Clock
 
 UNKNOWN_LANGUAGE = "000"
 NO_SUMMARY = " " * 10
@@ -28,7 +29,7 @@ class Sip2Circulation:
     system: LibrarySystem
     link: Sip2Connection
     obey_status_flags: bool
-    now: Now
+    clock: Clock
 
     @property
     def device(self) -> str:
@@ -87,7 +88,9 @@ class Sip2Circulation:
         found = Whereabouts.UNKNOWN
         if await self._knows("17"):
             fields = self._fields(("AB", item), ("AC", self._terminal))
-            answer = (await self._ask(Request("17", (self._date(self.now()),), fields))).message
+            answer = (
+                await self._ask(Request("17", (self._date(self.clock.wall()),), fields))
+            ).message
             if answer.fixed["circulation"] in FREE:
                 return Whereabouts.FREE
             if answer.fixed["circulation"] in LENT:
@@ -128,7 +131,7 @@ class Sip2Circulation:
         return where is Whereabouts.LENT_TO_CARD
 
     async def _ask_patron(self, card: str, pin: str, summary: str) -> Message:
-        when = self._date(self.now())
+        when = self._date(self.clock.wall())
         terminal = ("AC", self._terminal)
         if await self._knows("63"):
             paging = (("BP", "1"), ("BQ", "200")) if summary.strip() else ()
@@ -177,10 +180,10 @@ def _no(message: str) -> CirculationAnswer:
     return CirculationAnswer(ok=False, title="", due="", message=message, security=None)
 
 
-def build(device: Device, link: Sip2Connection, now: Now) -> Sip2Circulation:
+def build(device: Device, link: Sip2Connection, clock: Clock) -> Sip2Circulation:
     """Make the driver of one library system."""
     assert isinstance(device, LibrarySystem)
-    return Sip2Circulation(device, link, link.obey_status_flags, now)
+    return Sip2Circulation(device, link, link.obey_status_flags, clock)
 
 
 SPEC = DriverSpec(

@@ -5,12 +5,12 @@ from collections.abc import AsyncIterator
 
 from config.links import Device, Robot
 from contracts.instants import moment
-from drivers.capabilities import Now
-from drivers.links.vehicle_mailboxes import Arrival, VehicleBroker
+from drivers.links.vehicle_mailboxes import Arrival, VehicleMailboxes
 from drivers.model import DriverSpec
 from drivers.protocols import vda5050
 from drivers.protocols.vda5050 import (
     Connection,
+    ConnectionState,
     Header,
     InstantActions,
     Order,
@@ -18,19 +18,22 @@ from drivers.protocols.vda5050 import (
     State,
     Unreadable,
 )
+from runtime.clock import Clock
+from runtime.mqtt.whereabouts import Whereabouts
 
 
 class Vda5050Vehicle:
     """One robot, as its master speaks to it."""
 
-    def __init__(self, robot: Robot, link: VehicleBroker, now: Now) -> None:
+    def __init__(self, robot: Robot, link: VehicleMailboxes, clock: Clock) -> None:
         self.device = robot.id
         self.refused = 0
         """Messages that came under the robot's name and made no sense."""
         self._robot = robot
         self._link = link
-        self._now = now
+        self._clock = clock
         self._sent: Counter[str] = Counter()
+        self._whereabouts = Whereabouts()
 
     async def send(self, order: Order) -> None:
         """Publish an order; nothing is proven until the state echoes it. Raises LinkDownError."""
@@ -52,7 +55,16 @@ class Vda5050Vehicle:
             message = self._read(arrival)
             if isinstance(message, Unreadable):
                 self.refused += 1
+            elif self._outdated(arrival, message):
+                continue
             yield message
+
+    def _outdated(self, arrival: Arrival, message: State | Connection) -> bool:
+        """Whether a broker that the robot has left speaks of it: by its will, or from memory."""
+        alive = isinstance(message, State) or message.connection_state == ConnectionState.ONLINE
+        if alive and not arrival.retained:
+            self._whereabouts.heard(self.device, arrival.broker)
+        return self._whereabouts.elsewhere(self.device, arrival.broker)
 
     def _read(self, arrival: Arrival) -> State | Connection | Unreadable:
         topic = self._link.base(self._robot) + arrival.channel
@@ -70,7 +82,7 @@ class Vda5050Vehicle:
         return message
 
     async def _publish(self, channel: str, body: Order | InstantActions) -> None:
-        stamp = moment(self._now()).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        stamp = moment(self._clock.wall()).isoformat(timespec="milliseconds").replace("+00:00", "Z")
         header = Header(
             self._sent[channel],
             stamp,
@@ -84,10 +96,10 @@ class Vda5050Vehicle:
         )
 
 
-def build(device: Device, link: VehicleBroker, now: Now) -> Vda5050Vehicle:
+def build(device: Device, link: VehicleMailboxes, clock: Clock) -> Vda5050Vehicle:
     """Make the driver of one robot."""
     assert isinstance(device, Robot)
-    return Vda5050Vehicle(device, link, now)
+    return Vda5050Vehicle(device, link, clock)
 
 
 SPEC = DriverSpec(

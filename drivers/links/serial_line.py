@@ -3,15 +3,14 @@
 import asyncio
 import termios
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from time import monotonic, sleep
 from typing import TypeVar
 
 import serial
 
 from config.links import SerialReader
 from drivers.errors import BadReplyError, LinkDownError
+from runtime.host import Host
 
 LONGEST_ANSWER = 4096
 """Bytes; more without a frame in it is noise."""
@@ -25,14 +24,16 @@ T = TypeVar("T")
 class SerialLine:
     """Opens the port on the first exchange and again after every failure."""
 
-    def __init__(self, config: SerialReader) -> None:
+    def __init__(self, config: SerialReader, host: Host) -> None:
         self.where = f"{config.id} ({config.port})"
         self._config = config
         self._timeout = config.timeout.total_seconds()
         self._port: serial.Serial | None = None
         self._suspect = False
         self._rest_until = 0.0
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix=f"serial {config.id}")
+        self._thread = host.threads(f"serial {config.id}", 1)
+        self._monotonic = host.clock.monotonic
+        self._block = host.block
 
     async def exchange(self, request: bytes, find: Callable[[bytes], T | None]) -> T:
         """Send a request and give what `find` makes of the bytes that came.
@@ -54,7 +55,7 @@ class SerialLine:
         try:
             port = self._port or self._open()
             self._flush(port)
-            sleep(max(0.0, self._rest_until - monotonic()))
+            self._block(max(0.0, self._rest_until - self._monotonic()))
             port.write(request)
             return self._listen(port, find)
         except (OSError, termios.error) as error:  # pyserial's own errors are OSErrors
@@ -79,18 +80,18 @@ class SerialLine:
         """Throw away what came unasked; after a failure wait until the line is quiet."""
         port.reset_input_buffer()
         if self._suspect:
-            deadline = monotonic() + self._timeout
-            while port.read(256) and monotonic() < deadline:
+            deadline = self._monotonic() + self._timeout
+            while port.read(256) and self._monotonic() < deadline:
                 continue
             self._suspect = False
 
     def _listen(self, port: serial.Serial, find: Callable[[bytes], T | None]) -> T:
-        deadline = monotonic() + self._timeout
+        deadline = self._monotonic() + self._timeout
         heard = b""
-        while monotonic() < deadline and len(heard) <= LONGEST_ANSWER:
+        while self._monotonic() < deadline and len(heard) <= LONGEST_ANSWER:
             heard += port.read(max(1, port.in_waiting))
             if (answer := find(heard)) is not None:
-                self._rest_until = monotonic() + GAP
+                self._rest_until = self._monotonic() + GAP
                 return answer
         self._suspect = True
         if heard:

@@ -20,6 +20,7 @@ from drivers.protocols.sip2.session import (
     TimedOut,
     step,
 )
+from runtime.host import Host
 
 log = logging.getLogger(__name__)
 
@@ -31,7 +32,7 @@ STATUS = Request("99", ("0", "080", "2.00"))
 class Sip2Connection:
     """Connects on the first exchange and again after every failure."""
 
-    def __init__(self, config: Sip2) -> None:
+    def __init__(self, config: Sip2, host: Host) -> None:
         self.where = f"{config.id} ({config.host}:{config.port})"
         self.status: Message | None = None
         """The newest 98."""
@@ -49,6 +50,8 @@ class Sip2Connection:
         self._session = Session()
         self._wire: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
         self._lock = asyncio.Lock()
+        self._monotonic = host.clock.monotonic
+        self._open_connection = host.open_connection
         self._used = 0.0
 
     async def ask(self, request: Request) -> Deliver:
@@ -92,7 +95,7 @@ class Sip2Connection:
 
     async def _ready(self, idle: float) -> None:
         """Have a connection that was heard of within `idle` seconds, or a new one."""
-        if self._alive() and asyncio.get_running_loop().time() - self._used >= idle:
+        if self._alive() and self._monotonic() - self._used >= idle:
             with suppress(NotSentError):
                 await self._ask_status()
         if not self._alive():
@@ -110,7 +113,7 @@ class Sip2Connection:
     async def _open(self) -> None:
         try:
             async with asyncio.timeout(self._timeout):
-                self._wire = await asyncio.open_connection(self._config.host, self._config.port)
+                self._wire = await self._open_connection(self._config.host, self._config.port)
         except (OSError, TimeoutError) as error:
             raise NotSentError(
                 f"{self.where}: cannot be reached: {str(error) or 'timeout'}"
@@ -174,7 +177,7 @@ class Sip2Connection:
                 self._session, actions = step(self._session, self._rules, Received(data))
         except OSError as error:
             raise LinkDownError(f"{self.where}: {error}") from error
-        self._used = asyncio.get_running_loop().time()
+        self._used = self._monotonic()
         if answer.resent and answer.message.sequence is None:
             self._drop()  # nothing tells a late second answer from the next request's
         return answer

@@ -24,6 +24,7 @@ from drivers.protocols.modbus.mbap import (
     refusal,
     write_request,
 )
+from runtime.host import Host
 
 # Whatever pymodbus complains about is raised here as an error of our own, said once by the caller.
 logging.getLogger("pymodbus").setLevel(logging.CRITICAL)
@@ -51,18 +52,14 @@ class ModbusTcpLink:
     connection is closed, so that a late answer has no way to the next request.
     """
 
-    def __init__(
-        self,
-        config: ModbusTcp,
-        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
-    ) -> None:
+    def __init__(self, config: ModbusTcp, host: Host) -> None:
         self.where = f"{config.id} ({config.host}:{config.port})"
         self.connections = 0
         """How many have been opened so far."""
         self._config = config
         self._timeout = config.timeout.total_seconds()
         self._pause = config.pause.total_seconds()
-        self._sleep = sleep
+        self._clock = host.clock
         self._lock = asyncio.Lock()
         self._wire: _Wire | None = None
         self._asked: Request | None = None
@@ -85,9 +82,9 @@ class ModbusTcpLink:
             return await self._read(unit, table, address, count)
         async with self._mute_turn:
             # Mute units wait for each other, and get no more than half of the wire's time.
-            rest = self._mute_rest - asyncio.get_running_loop().time()
+            rest = self._mute_rest - self._clock.monotonic()
             if rest > 0:
-                await self._sleep(rest)
+                await self._clock.sleep(rest)
             return await self._read(unit, table, address, count)
 
     async def _read(self, unit: int, table: Table, address: int, count: int) -> Sequence[int]:
@@ -106,7 +103,7 @@ class ModbusTcpLink:
                 raise
             except LinkDownError:
                 self._mute.add(unit)
-                self._mute_rest = asyncio.get_running_loop().time() + self._timeout
+                self._mute_rest = self._clock.monotonic() + self._timeout
                 raise
         self._mute.discard(unit)
         if table in (Table.COILS, Table.DISCRETE_INPUTS):
@@ -127,7 +124,7 @@ class ModbusTcpLink:
     async def aclose(self) -> None:
         """Close the connection, if there is one."""
         self._drop()
-        await asyncio.sleep(0)
+        await self._clock.sleep(0)
 
     def _spare(self, failures: int) -> None:
         """Refuse at once when a connect failed while this exchange waited for its turn."""
@@ -160,7 +157,7 @@ class ModbusTcpLink:
         finally:
             self._asked = None
             if self._pause:
-                self._quiet_from = asyncio.get_running_loop().time()
+                self._quiet_from = self._clock.monotonic()
         if reply.isError():
             raise refusal(self.where, request, reply.exception_code)
         return reply
@@ -172,9 +169,9 @@ class ModbusTcpLink:
         return reply
 
     async def _keep_pause(self) -> None:
-        rest = self._quiet_from + self._pause - asyncio.get_running_loop().time()
+        rest = self._quiet_from + self._pause - self._clock.monotonic()
         if rest > 0:
-            await self._sleep(rest)
+            await self._clock.sleep(rest)
 
     async def _connect(self) -> _Wire:
         client = AsyncModbusTcpClient(

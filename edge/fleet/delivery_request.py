@@ -1,13 +1,15 @@
 """Reads a wish for a delivery: what is asked must be possible before it is written down."""
 
 from config.site import Fleet
-from contracts.instants import Instant
 from contracts.messages import Command
+from contracts.records import DeliveryStep
 from drivers.errors import RefusedError
 from drivers.protocols import vda5050
+from edge.fleet.job_rules import PATIENCE
 from edge.fleet.job_store import Book
 from edge.fleet.jobs import Job
 from edge.fleet.routing import NoWayError, shortest
+from edge.journal.terms import Terms
 
 LONGEST_QUEUE = 100
 LONGEST_ITEM = 200
@@ -19,9 +21,9 @@ def delivery_of(command: str) -> str:
     return vda5050.fixed_id("delivery", command)
 
 
-def wanted(command: Command, robot: str, fleet: Fleet, book: Book, at: Instant) -> Job | None:
+def wanted(command: Command, fleet: Fleet, book: Book, terms: Terms) -> Job | None:
     """Read a wish; None when it was made before. Raises RefusedError with what to do."""
-    delivery = delivery_of(command.id)
+    robot, delivery = book.robot, delivery_of(command.id)
     if book.knows(delivery):
         return None
     item = command.arguments.get("item", "").strip()
@@ -41,4 +43,10 @@ def wanted(command: Command, robot: str, fleet: Fleet, book: Book, at: Instant) 
         raise RefusedError(f"{robot}: {error}") from error
     if len(book.jobs) >= LONGEST_QUEUE:
         raise RefusedError(f"{robot}: {LONGEST_QUEUE} deliveries are waiting; cancel some first")
-    return Job(delivery, item, origin, destination, at, command.by, since=at)
+    wait = terms.begin(PATIENCE[DeliveryStep.ASKED])
+    return Job(
+        *(delivery, item, origin, destination, wait.at, command.by),
+        since=wait.at,
+        place=book.next_place,
+        wait=wait,
+    )

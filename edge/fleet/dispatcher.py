@@ -6,30 +6,39 @@ then.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+import logging
 
 from msgspec.structs import replace
 
 from config.links import Robot
 from config.site import Fleet
-from contracts.instants import Instant, span
 from contracts.messages import Command
 from contracts.records import DeliveryStep
-from drivers.capabilities import Now, Vehicle
+from drivers.capabilities import Vehicle
 from drivers.errors import RefusedError
 from drivers.protocols import vda5050
-from drivers.protocols.vda5050 import Connection, State, Unreadable
+from drivers.protocols.vda5050 import Connection, Order, State, Unreadable
 from edge.fleet.delivery_request import wanted
-from edge.fleet.job_rules import Do, Known, judge, left_running
+from edge.fleet.job_rules import PATIENCE, Do, Known, judge, left_running
 from edge.fleet.job_store import Book
 from edge.fleet.jobs import ENDS, Job
 from edge.fleet.order_publisher import Voice
 from edge.fleet.robot_state import Sight
 from edge.fleet.routing import NoWayError, delivery_way
-from edge.journal.port import Diary
+from edge.journal.port import Journal
+from edge.journal.refused_input import RefusedInput
+from edge.journal.terms import Term, Terms
+from edge.journal.tickets import UnwrittenError
+from runtime.clock import Clock
+
+log = logging.getLogger(__name__)
 
 TICK = 1.0
 """Seconds."""
+ASKED_WITHIN = 5.0
+"""Seconds that a wish may wait for the journal before it is refused."""
+SENT_WITHIN = 1.0
+"""Seconds that an order may wait for it; a later tick tries again."""
 
 
 class Dispatcher:
@@ -40,19 +49,21 @@ class Dispatcher:
         vehicle: Vehicle,
         robot: Robot,
         fleet: Fleet,
-        diary: Diary,
-        now: Now,
-        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        journal: Journal,
+        clock: Clock,
+        terms: Terms,
     ) -> None:
         self.device = robot.id
         self.actions = frozenset({"deliver", "cancel", "release"})
         self._vehicle = vehicle
-        self._voice = Voice(vehicle)
+        self._voice = Voice(vehicle, clock)
         self._fleet = fleet
-        self._now = now
-        self._sleep = sleep
-        self._book = Book(robot.id, diary)
-        self._sight = Sight(robot.id, span(robot.silent_after), diary)
+        self._clock = clock
+        self._terms = terms
+        self._book = Book(robot.id, journal, clock)
+        silent_after = robot.silent_after.total_seconds()
+        self._sight = Sight(robot.id, silent_after, journal, clock)
+        self._refused = RefusedInput(journal, clock)
         self._lock = asyncio.Lock()
 
     async def run(self) -> None:
@@ -60,6 +71,7 @@ class Dispatcher:
         async with asyncio.TaskGroup() as group:
             group.create_task(self._listen(), name=f"fleet-{self.device}-listen")
             group.create_task(self._watch(), name=f"fleet-{self.device}-watch")
+            group.create_task(self._refused.run(), name=f"fleet-{self.device}-refused")
 
     async def _listen(self) -> None:
         async for message in self._vehicle.messages():
@@ -68,7 +80,7 @@ class Dispatcher:
     async def _watch(self) -> None:
         while True:
             await self.tick()
-            await self._sleep(TICK)
+            await self._clock.sleep(TICK)
 
     async def execute(self, command: Command) -> None:
         """Take `deliver`, `cancel` or `release`. Raises RefusedError.
@@ -76,108 +88,133 @@ class Dispatcher:
         This returns when the wish is on disk; what became of it comes as records of its own.
         """
         async with self._lock:
-            at = self._now()
             if command.action == "deliver":
-                job = wanted(command, self.device, self._fleet, self._book, at)
+                job = wanted(command, self._fleet, self._book, self._terms)
                 if job is not None:
-                    await self._book.ask(job)
+                    await self._ask(job)
             elif command.action == "cancel":
-                await self._cancel(self._named(command), command.by, at)
+                _cancel(self._book, _named(self._book, command), command.by)
             elif command.action == "release":
-                await self._release(self._named(command), command.by, at)
+                await self._release(_named(self._book, command), command.by)
             else:
                 raise RefusedError(
                     f"{self.device}: no action {command.action!r}; there are {sorted(self.actions)}"
                 )
-            await self._work(at)
+            await self._work()
 
     async def hear(self, message: State | Connection | Unreadable) -> None:
         """Take what the robot says."""
         async with self._lock:
-            at = self._now()
             if isinstance(message, Unreadable):
-                await self._sight.refuse(message, at)
+                self._refused.refuse(message.topic, message.reason)
             elif isinstance(message, Connection):
-                await self._sight.connected(message, at)
-                await self._voice.ask_state(at)
-            elif await self._sight.see(message, at):
-                await self._work(at)
+                self._sight.connected(message)
+                await self._voice.ask_state()
+            elif self._sight.see(message):
+                await self._work()
 
     async def tick(self) -> None:
         """Do what is due. Call it every second."""
         async with self._lock:
-            at = self._now()
-            await self._book.end_spoilt(at)
-            await self._sight.watch(at)
+            self._book.take_up()
+            self._book.end_damaged()
+            self._sight.watch()
             if not self._sight.present:
-                await self._voice.ask_state(at)
-            await self._work(at)
+                await self._voice.ask_state()
+            await self._work()
 
-    async def _work(self, at: Instant) -> None:
-        known = Known(self._sight.state, self._sight.present, self._sight.lively)
-        if known.present and known.state and left_running(known.state, self._book.ended):
-            await self._voice.stop(known.state.order_id, at)
+    async def _ask(self, job: Job) -> None:
+        self._book.ask(job)
+        try:
+            await self._book.written(job.delivery, ASKED_WITHIN)
+        except UnwrittenError as error:
+            self._book.withdraw(job, f"nothing was begun: {error}")
+            raise RefusedError(f"{self.device}: nothing was begun: {error}") from error
+
+    async def _work(self) -> None:
+        state = self._sight.state
+        if self._sight.present and state and left_running(state, self._book.ended):
+            await self._voice.stop(state.order_id)
         while (job := self._book.current) is not None:
-            if not await self._pursue(job, known, at):
+            if not await self._pursue(job):
                 return
 
-    async def _pursue(self, job: Job, known: Known, at: Instant) -> bool:
+    def _known(self, job: Job) -> Known:
+        return Known(
+            self._sight.state,
+            self._sight.present,
+            self._sight.lively,
+            self._book.since(job.delivery),
+            self._terms.end(job.wait or Term(PATIENCE[DeliveryStep.ASKED], job.asked)),
+            self._clock.monotonic(),
+        )
+
+    async def _pursue(self, job: Job) -> bool:
         """Do what a job needs; say whether it has ended, and the next one may begin."""
-        verdict = judge(job, known, at)
+        verdict = judge(job, self._known(job))
         if verdict.started and not job.started:
             job = replace(job, started=True)
-            await self._book.keep(job)
+            self._book.keep(job)
         if verdict.goal is not None:
-            job = await self._book.step(job, verdict.goal, at, self._node, verdict.reason)
+            job = self._book.step(job, verdict.goal, self._node, verdict.reason)
         if verdict.do is Do.PLAN:
-            job = await self._plan(job, at)
+            job = self._plan(job)
         if job.step in ENDS:
             return True
         if verdict.do in (Do.PLAN, Do.SEND) and job.order is not None:
-            await self._voice.order(job.order, at)
+            await self._send(job.delivery, job.order)
         elif verdict.do is Do.STOP:
-            await self._voice.stop(job.delivery, at)
+            await self._voice.stop(job.delivery)
         return False
 
-    async def _plan(self, job: Job, at: Instant) -> Job:
+    async def _send(self, delivery: str, order: Order) -> None:
+        try:
+            await self._book.written(delivery, SENT_WITHIN)
+        except UnwrittenError as error:
+            log.debug("order %s goes out later: %s", delivery, error)
+            return
+        await self._voice.order(order)
+
+    def _plan(self, job: Job) -> Job:
         """Write the order down, or why there is none."""
         assert self._sight.state is not None
         begin = vda5050.starting_point(self._fleet, self._sight.state)
         if begin is None:
             reason = "the robot does not know where it is; drive it to a station and localise it"
-            return await self._book.step(job, DeliveryStep.FAILED, at, self._node, reason)
+            return self._book.step(job, DeliveryStep.FAILED, self._node, reason)
         try:
             way = delivery_way(self._fleet, begin.station, job.origin, job.destination)
         except NoWayError as error:
-            return await self._book.step(job, DeliveryStep.FAILED, at, self._node, str(error))
+            return self._book.step(job, DeliveryStep.FAILED, self._node, str(error))
         order = vda5050.delivery_order(self._fleet, job.errand, begin, way)
         planned = replace(job, order=order)
-        return await self._book.step(planned, DeliveryStep.SENT, at, self._node)
+        return self._book.step(planned, DeliveryStep.SENT, self._node)
 
-    async def _cancel(self, job: Job, by: str, at: Instant) -> None:
-        if job.active:
-            await self._book.keep(replace(job, stopping=by or "an operator"))
-        else:
-            reason = f"cancelled by {by or 'an operator'}"
-            await self._book.step(job, DeliveryStep.CANCELLED, at, reason=reason)
-
-    async def _release(self, job: Job, by: str, at: Instant) -> None:
+    async def _release(self, job: Job, by: str) -> None:
         reason = f"released by {by or 'an operator'}"
-        await self._book.step(job, DeliveryStep.FAILED, at, self._node, reason)
+        self._book.step(job, DeliveryStep.FAILED, self._node, reason)
         if job.active:
-            await self._voice.stop(job.delivery, at)
-
-    def _named(self, command: Command) -> Job:
-        """Find the delivery a command is about; without a name, the current one."""
-        delivery = command.arguments.get("delivery", "")
-        job = self._book.jobs.get(delivery) if delivery else self._book.current
-        if job is None:
-            open_ones = sorted(self._book.jobs) or "none"
-            raise RefusedError(
-                f"{self.device}: no open delivery {delivery!r}; open are: {open_ones}"
-            )
-        return job
+            await self._voice.stop(job.delivery)
 
     @property
     def _node(self) -> str:
         return (self._sight.state.last_node_id or "") if self._sight.state else ""
+
+
+def _cancel(book: Book, job: Job, by: str) -> None:
+    """Ask a robot to stop, or end a delivery of which it was not told."""
+    if job.active:
+        book.keep(replace(job, stopping=by or "an operator"))
+    else:
+        reason = f"cancelled by {by or 'an operator'}"
+        book.step(job, DeliveryStep.CANCELLED, reason=reason)
+
+
+def _named(book: Book, command: Command) -> Job:
+    """Find the delivery a command is about; without a name, the current one."""
+    delivery = command.arguments.get("delivery", "")
+    job = book.jobs.get(delivery) if delivery else book.current
+    if job is None:
+        open_ones = sorted(book.jobs) or "none"
+        raise RefusedError(f"{book.robot}: no open delivery {delivery!r}; open are: {open_ones}")
+    return job

@@ -4,21 +4,21 @@ from collections.abc import Mapping
 from enum import StrEnum
 from typing import NamedTuple
 
-from contracts.instants import HOUR, MINUTE, Instant
 from contracts.records import DeliveryStep
 from drivers.protocols import vda5050
 from drivers.protocols.vda5050 import ActionStatus, State
 from edge.fleet.jobs import Job, way
 
-PATIENCE: dict[DeliveryStep, int] = {
-    DeliveryStep.ASKED: 2 * HOUR,
+MINUTE = 60.0
+PATIENCE: dict[DeliveryStep, float] = {
+    DeliveryStep.ASKED: 120 * MINUTE,
     DeliveryStep.SENT: MINUTE,
     DeliveryStep.ACCEPTED: 10 * MINUTE,
     DeliveryStep.LOADED: 10 * MINUTE,
 }
-"""How long each step may last without a sign of progress; a robot that is away stops the clock."""
+"""Seconds that each step may last without a sign of progress; while a robot is away, none pass."""
 STOPPING = 2 * MINUTE
-"""How long a robot may take to obey cancelOrder."""
+"""Seconds that a robot may take to obey cancelOrder."""
 
 
 class Do(StrEnum):
@@ -46,20 +46,26 @@ WAIT = Verdict()
 
 
 class Known(NamedTuple):
-    """What is known of a robot. `lively` is when it last showed progress or came back."""
+    """What is known of a robot and its job; times are seconds of the monotonic clock."""
 
     state: State | None
     present: bool
-    lively: Instant
+    lively: float
+    """When the robot last showed progress, or came back."""
+    since: float
+    """When the job took its step, if that was since the start."""
+    patient_until: float
+    """When a job that waits for its robot has waited for too long."""
+    now: float
 
 
-def judge(job: Job, known: Known, at: Instant) -> Verdict:
+def judge(job: Job, known: Known) -> Verdict:
     """Say what a job needs. A robot that is not there freezes its job."""
     if known.state is None or not known.present:
         return WAIT
-    waited = at - max(job.since, known.lively)
     if job.order is None:
-        return _queued(known.state, at - max(job.since, job.asked), job)
+        return _queued(known.state, job, overdue=known.now > known.patient_until)
+    waited = known.now - max(known.since, known.lively)
     verdict = _running(job, known.state)
     patience = STOPPING if job.stopping else PATIENCE[job.step]
     if verdict.goal is None and waited > patience:
@@ -67,13 +73,13 @@ def judge(job: Job, known: Known, at: Instant) -> Verdict:
     return verdict
 
 
-def _queued(state: State, waited: int, job: Job) -> Verdict:
+def _queued(state: State, job: Job, *, overdue: bool) -> Verdict:
     hindrance = vda5050.hindrance(state)
     if not hindrance:
         return Verdict(Do.PLAN)
-    if waited > PATIENCE[job.step]:
-        minutes = PATIENCE[job.step] // MINUTE
-        return Verdict(goal=DeliveryStep.FAILED, reason=f"waited {minutes} min: {hindrance}")
+    if overdue:
+        minutes = PATIENCE[job.step] / MINUTE
+        return Verdict(goal=DeliveryStep.FAILED, reason=f"waited {minutes:.0f} min: {hindrance}")
     return WAIT
 
 
@@ -119,8 +125,8 @@ def _overdue(job: Job, state: State) -> str:
     said = "; ".join(vda5050.complaints(state)) or vda5050.hindrance(state) or "nothing is wrong"
     if job.stopping:
         return f"the robot did not obey cancelOrder; it says: {said}"[:300]
-    minutes = PATIENCE[job.step] // MINUTE
-    return f"no progress for {minutes} min after {job.step}; the robot says: {said}"[:300]
+    minutes = PATIENCE[job.step] / MINUTE
+    return f"no progress for {minutes:.0f} min after {job.step}; the robot says: {said}"[:300]
 
 
 def left_running(state: State, ended: Mapping[str, DeliveryStep]) -> bool:

@@ -1,94 +1,123 @@
 """The deliveries of one robot as they stand on disk: each step and its record in one write."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
+from math import inf
 
-import msgspec
+from msgspec import Struct
 
+from contracts.bounds import shortened
 from contracts.instants import Instant
 from contracts.records import DeliveryChanged, DeliveryStep, Record
-from edge.fleet.jobs import ENDS, Job, advance, read_back, write_down
-from edge.journal.port import Diary
+from edge.fleet.jobs import ENDS, Job, advance
+from edge.journal.port import Journal, Ticket
+from edge.journal.tickets import written
+from runtime.clock import Clock
 
 ENDED_KEPT = 500
 """Ended deliveries by which a doubled command or a left-over order is known."""
+JOB = "job"
+ENDED = "ended"
 
-_endings = msgspec.json.Decoder(dict[str, DeliveryStep])
+
+class Ended(Struct, frozen=True):
+    """How the last deliveries of a robot ended, by id, the newest last."""
+
+    steps: dict[str, DeliveryStep]
 
 
 class Book:
-    """Reads what was remembered when it is made, and writes every change down before it counts."""
+    """Reads what was remembered when it is made, and writes every change down."""
 
-    def __init__(self, robot: str, diary: Diary) -> None:
+    def __init__(self, robot: str, journal: Journal, clock: Clock) -> None:
         self.robot = robot
+        self._journal = journal
+        self._clock = clock
+        self._memory = journal.memory(JOB, Job)
+        self._endings = journal.memory(ENDED, Ended)
+        self._prefix = f"{robot}/"
+        ended = self._endings.values.get(robot)
+        self.ended: dict[str, DeliveryStep] = {} if ended is None else dict(ended.steps)
         self.jobs: dict[str, Job] = {}
-        self.ended: dict[str, DeliveryStep] = {}
-        self._diary = diary
-        self._spoilt: dict[str, str] = {}
-        self._jobs_key = f"fleet/{robot}/job/"
-        self._ended_key = f"fleet/{robot}/ended"
-        for key, value in diary.recall(self._jobs_key).items():
-            delivery = key.removeprefix(self._jobs_key)
-            try:
-                self.jobs[delivery] = read_back(value)
-            except msgspec.MsgspecError as error:
-                self._spoilt[delivery] = str(error)
-        for key, value in diary.recall(self._ended_key).items():
-            if key == self._ended_key:
-                self._read_ended(value)
+        self._since: dict[str, float] = {}
+        self._tickets: dict[str, Ticket] = {}
+        self.take_up()
 
-    def _read_ended(self, value: bytes) -> None:
-        try:
-            self.ended = _endings.decode(value)
-        except msgspec.MsgspecError as error:
-            self._spoilt[""] = str(error)
+    def take_up(self) -> None:
+        """Take up what was remembered, also when a sick disk gives it up late."""
+        for key, job in self._memory.values.items():
+            if key.startswith(self._prefix):
+                self.jobs.setdefault(key.removeprefix(self._prefix), job)
 
     @property
     def current(self) -> Job | None:
         """The job the robot was told of, else the one that waits longest."""
-        jobs = sorted(self.jobs.values(), key=lambda job: (not job.active, job.asked))
+        jobs = sorted(self.jobs.values(), key=lambda job: (not job.active, job.place, job.asked))
         return jobs[0] if jobs else None
+
+    @property
+    def next_place(self) -> int:
+        """Give the place behind all that wait."""
+        return max((job.place for job in self.jobs.values()), default=0) + 1
 
     def knows(self, delivery: str) -> bool:
         """Say whether a delivery was asked for before."""
         return delivery in self.jobs or delivery in self.ended
 
-    async def ask(self, job: Job) -> None:
+    def since(self, delivery: str) -> float:
+        """Give when it took its last step, on the monotonic clock; -inf: before the start."""
+        return self._since.get(delivery, -inf)
+
+    def ask(self, job: Job) -> None:
         """Begin a delivery."""
-        await self._write(job, (self._change(job, job.asked, DeliveryStep.ASKED),))
+        self._write(job, (self._change(job, job.asked, DeliveryStep.ASKED),))
 
-    async def keep(self, job: Job) -> None:
+    def keep(self, job: Job) -> None:
         """Remember more of a job, without a step."""
-        await self._write(job, ())
+        self._write(job, ())
 
-    async def step(
-        self, job: Job, goal: DeliveryStep, at: Instant, node: str = "", reason: str = ""
-    ) -> Job:
+    def step(self, job: Job, goal: DeliveryStep, node: str = "", reason: str = "") -> Job:
         """Bring a job to a step; nothing happens when that does not lie ahead."""
+        at = self._clock.wall()
         job, changes = advance(job, goal, self._change(job, at, goal, node, reason))
         if changes:
-            await self._write(job, changes)
+            self._since[job.delivery] = self._clock.monotonic()
+            self._write(job, changes)
         return job
 
-    async def end_spoilt(self, at: Instant) -> None:
+    def withdraw(self, job: Job, reason: str) -> None:
+        """End a delivery that could not be written down when it was asked for."""
+        self.step(job, DeliveryStep.CANCELLED, reason=reason)
+
+    async def written(self, delivery: str, within: float) -> None:
+        """Wait until the last step of a job is durable; raise UnwrittenError."""
+        ticket = self._tickets.get(delivery)
+        if ticket is not None:
+            await written(ticket, self._journal, within)
+            self._tickets.pop(delivery, None)
+
+    def end_damaged(self) -> None:
         """End what was remembered in a form that cannot be read: staff must look."""
-        for delivery, reason in list(self._spoilt.items()):
-            change = DeliveryChanged(
+        for key, reason in list(self._memory.damaged.items()):
+            if not key.startswith(self._prefix):
+                continue
+            delivery = key.removeprefix(self._prefix)
+            changed = DeliveryChanged(
                 delivery,
-                at,
+                self._clock.wall(),
                 self.robot,
                 DeliveryStep.FAILED,
                 reason=f"what was remembered of it cannot be read ({reason}); ask for it again",
             )
-            ended = self._with_end(delivery, DeliveryStep.FAILED)
-            remember = {self._jobs_key + delivery: None, self._ended_key: _encode(ended)}
-            await self._diary.append([change] if delivery else [], remember)
-            self.ended = ended
-            del self._spoilt[delivery]
+            self._note_end(delivery, DeliveryStep.FAILED)
+            changes = [self._memory.drop(key), self._endings.put(self.robot, Ended(self.ended))]
+            self._journal.append([shortened(changed)], changes)
+        if self.robot in self._endings.damaged:
+            self._journal.append([], [self._endings.put(self.robot, Ended(self.ended))])
 
     def _change(
         self, job: Job, at: Instant, step: DeliveryStep, node: str = "", reason: str = ""
     ) -> DeliveryChanged:
-        return DeliveryChanged(
+        changed = DeliveryChanged(
             job.delivery,
             at,
             self.robot,
@@ -99,25 +128,23 @@ class Book:
             node=node,
             reason=reason,
         )
+        return shortened(changed)
 
-    async def _write(self, job: Job, changes: Iterable[Record]) -> None:
-        key = self._jobs_key + job.delivery
-        remember: dict[str, bytes | None] = {key: write_down(job)}
-        ended = self.ended
+    def _write(self, job: Job, changes: Iterable[Record]) -> None:
+        key = self._prefix + job.delivery
         if job.step in ENDS:
-            ended = self._with_end(job.delivery, job.step)
-            remember = {key: None, self._ended_key: _encode(ended)}
-        await self._diary.append(list(changes), remember)
-        self.ended = ended
-        if job.step in ENDS:
-            self.jobs.pop(job.delivery, None)
+            self._note_end(job.delivery, job.step)
+            remember = [self._memory.drop(key), self._endings.put(self.robot, Ended(self.ended))]
+            for kept in (self.jobs, self._since, self._tickets):
+                kept.pop(job.delivery, None)
+            self._journal.append(list(changes), remember)
         else:
             self.jobs[job.delivery] = job
+            records = list(changes)
+            ticket = self._journal.append(records, [self._memory.put(key, job)])
+            if records:
+                self._tickets[job.delivery] = ticket
 
-    def _with_end(self, delivery: str, step: DeliveryStep) -> dict[str, DeliveryStep]:
+    def _note_end(self, delivery: str, step: DeliveryStep) -> None:
         ended = {**self.ended, delivery: step}
-        return dict(list(ended.items())[-ENDED_KEPT:])
-
-
-def _encode(ended: Mapping[str, DeliveryStep]) -> bytes:
-    return msgspec.json.encode(ended)
+        self.ended = dict(list(ended.items())[-ENDED_KEPT:])

@@ -2,13 +2,13 @@
 
 from collections import deque
 
-import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
 from contracts.instants import Instant
 from contracts.records import DeliveryChanged, DeliveryStep
 from drivers.protocols.vda5050 import Errand, Order
+from edge.journal.terms import Term
 
 FOLLOWING: dict[DeliveryStep, tuple[DeliveryStep, ...]] = {
     DeliveryStep.ASKED: (DeliveryStep.SENT, DeliveryStep.FAILED, DeliveryStep.CANCELLED),
@@ -40,6 +40,10 @@ class Job(Struct, frozen=True):
     """The robot was seen to handle the item: it must not be told a second time."""
     stopping: str = ""
     """Who asked to cancel it."""
+    place: int = 0
+    """Among those that were asked for: the lowest is next."""
+    wait: Term | None = None
+    """How long it may wait for its robot; of 0.1, None."""
 
     @property
     def active(self) -> bool:
@@ -50,19 +54,6 @@ class Job(Struct, frozen=True):
     def errand(self) -> Errand:
         """What to carry from where to where."""
         return Errand(self.delivery, self.item, self.origin, self.destination)
-
-
-_decoder = msgspec.json.Decoder(Job)
-
-
-def write_down(job: Job) -> bytes:
-    """Turn a job into what is remembered."""
-    return msgspec.json.encode(job)
-
-
-def read_back(remembered: bytes) -> Job:
-    """Turn what is remembered into a job; raise msgspec.MsgspecError."""
-    return _decoder.decode(remembered)
 
 
 def way(step: DeliveryStep, goal: DeliveryStep) -> tuple[DeliveryStep, ...]:

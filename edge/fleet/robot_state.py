@@ -2,13 +2,16 @@
 
 from math import hypot
 
-from contracts.instants import MINUTE, SECOND, Instant
-from contracts.records import InputRefused, RobotChanged
+from contracts.bounds import shortened
+from contracts.instants import Instant
+from contracts.records import RobotChanged
 from drivers.protocols import vda5050
-from drivers.protocols.vda5050 import Connection, ConnectionState, State, Unreadable
-from edge.journal.port import Diary
+from drivers.protocols.vda5050 import Connection, ConnectionState, State
+from edge.journal.port import Journal
+from runtime.clock import Clock
 
-AT_LEAST = 29 * SECOND
+AT_LEAST = 29.0
+"""Seconds after which it is written down again."""
 MOVED = 2.0
 """Metres that are worth a line."""
 STEP = 0.3
@@ -22,40 +25,41 @@ UNKNOWN = "UNKNOWN"
 class Sight:
     """Follows a robot's words. It is there when its states come, whatever its connection says."""
 
-    def __init__(self, robot: str, silent_after: int, diary: Diary) -> None:
+    def __init__(self, robot: str, silent_after: float, journal: Journal, clock: Clock) -> None:
+        """Make it; after `silent_after` seconds without a word nobody knows how it is."""
         self.robot = robot
         self.state: State | None = None
         self.connection = ""
         """ONLINE, OFFLINE, CONNECTIONBROKEN, UNKNOWN; empty before anything is known."""
-        self.lively: Instant = 0
-        """When it last showed progress, or came back."""
+        self.lively = 0.0
+        """When it last showed progress, or came back, on the monotonic clock."""
         self._silent_after = silent_after
-        self._diary = diary
+        self._journal = journal
+        self._clock = clock
         self._sequence = vda5050.Sequence()
-        self._heard: Instant | None = None
+        self._heard: float | None = None
         self._written: RobotChanged | None = None
-        self._refused = 0
-        self._refusal_told: Instant | None = None
+        self._written_at = 0.0
 
     @property
     def present(self) -> bool:
         """Whether the robot is there."""
         return self.connection == ConnectionState.ONLINE
 
-    async def see(self, state: State, at: Instant) -> bool:
+    def see(self, state: State) -> bool:
         """Take a state; False when it is an old or doubled one."""
         self._sequence, news = self._sequence.take(state)
         if not news:
             return False
         before, self.state = self.state, state
-        self._heard = at
+        self._heard = now = self._clock.monotonic()
         if not self.present or before is None or _moved(before, state):
-            self.lively = at
+            self.lively = now
         self.connection = ConnectionState.ONLINE
-        await self._note(at)
+        self._note()
         return True
 
-    async def connected(self, message: Connection, at: Instant) -> None:
+    def connected(self, message: Connection) -> None:
         """Take a connection message.
 
         A robot that was restarted begins its numbers anew, and says so only here. Whether it is
@@ -65,35 +69,29 @@ class Sight:
         if message.connection_state == ConnectionState.ONLINE:
             return
         if message.connection_state in tuple(ConnectionState) and self.connection != UNKNOWN:
-            await self._lose(message.connection_state, at)
+            self._lose(message.connection_state)
 
-    async def watch(self, at: Instant) -> None:
+    def watch(self) -> None:
         """Notice silence; write a line now and then while the robot is there."""
+        now = self._clock.monotonic()
         if self._heard is None:
-            self._heard = at  # what was before this process began is not known
-        if at - self._heard > self._silent_after and self.connection in ("", "ONLINE"):
-            await self._lose(UNKNOWN, at)
+            self._heard = now  # what was before this process began is not known
+        if now - self._heard > self._silent_after and self.connection in ("", "ONLINE"):
+            self._lose(UNKNOWN)
         elif self.present:
-            await self._note(at)
+            self._note()
 
-    async def refuse(self, message: Unreadable, at: Instant) -> None:
-        """Count something unreadable, and report it at most once a minute."""
-        self._refused += 1
-        if self._refusal_told is not None and at - self._refusal_told < MINUTE:
-            return
-        await self._diary.append([InputRefused(at, message.topic, message.reason, self._refused)])
-        self._refusal_told, self._refused = at, 0
-
-    async def _lose(self, how: str, at: Instant) -> None:
+    def _lose(self, how: str) -> None:
         if self.connection != how:
             self.connection = how
-            await self._note(at)
+            self._note()
 
-    async def _note(self, at: Instant) -> None:
-        new = describe(self.robot, self.connection, self.state, at)
-        if matters(self._written, new):
-            await self._diary.append([new])
-            self._written = new
+    def _note(self) -> None:
+        new = describe(self.robot, self.connection, self.state, self._clock.wall())
+        now = self._clock.monotonic()
+        if now - self._written_at >= AT_LEAST or matters(self._written, new):
+            self._journal.append([new])
+            self._written, self._written_at = new, now
 
 
 def describe(robot: str, connection: str, state: State | None, at: Instant) -> RobotChanged:
@@ -102,17 +100,17 @@ def describe(robot: str, connection: str, state: State | None, at: Instant) -> R
     Of a robot that is away there is only where it was last, and with what.
     """
     if state is None:
-        return RobotChanged(robot, at, connection)
+        return shortened(RobotChanged(robot, at, connection))
     if connection != ConnectionState.ONLINE:
         node = state.last_node_id or ""
-        return RobotChanged(robot, at, connection, node=node, order=state.order_id)
+        return shortened(RobotChanged(robot, at, connection, node=node, order=state.order_id))
     battery = state.battery_state.battery_charge if state.battery_state else None
     if battery is not None and not 0.0 <= battery <= 100.0:
         battery = None
     position = state.agv_position
     if position is not None and not position.position_initialized:
         position = None
-    return RobotChanged(
+    changed = RobotChanged(
         robot,
         at,
         connection,
@@ -125,13 +123,12 @@ def describe(robot: str, connection: str, state: State | None, at: Instant) -> R
         order=state.order_id,
         errors=vda5050.complaints(state),
     )
+    return shortened(changed)
 
 
 def matters(old: RobotChanged | None, new: RobotChanged) -> bool:
-    """Say whether a robot has changed enough, or long enough ago, to be written down again."""
-    if old is None or new.at - old.at >= AT_LEAST:
-        return True
-    if _standing(old) != _standing(new):
+    """Say whether a robot has changed enough to be written down again."""
+    if old is None or _standing(old) != _standing(new):
         return True
     if abs((new.battery or 0.0) - (old.battery or 0.0)) >= DRAINED:
         return True

@@ -1,1 +1,1 @@
-"""The journal on the edge's disk: what was read and is not yet in the store."""
+"""What an edge writes down before anything leaves the process: the ground of the edge."""

@@ -1,296 +1,288 @@
-"""An edge's journal on disk: one SQLite file, one writer, one checkpointer.
+"""An edge's journal on disk: one SQLite file, one writer.
 
-Everything here blocks; `edge.journal.journal` calls it from its one thread. The file keeps
-records under gapless sequence numbers from 1 (AUTOINCREMENT: a number is never given twice, even
-when all rows have been pruned) and small remembered values, changed in the same transactions.
+Everything here blocks, and raises DatabaseError. What is in memory (`streams`) is what was
+committed: after an error the file is closed and opened anew, because a commit that raised may yet
+be on disk.
 """
 
-import logging
-import os
-import sqlite3
-from collections import defaultdict
-from collections.abc import Mapping, Sequence
-from pathlib import Path
-from typing import IO, NamedTuple
+from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple
 
-from contracts.codec import encode
-from contracts.instants import Instant
 from contracts.ranges import Ranges
-from contracts.records import JournalThinned
+from contracts.records import Record, StreamClosed
+from edge.journal.numbers import without
+from edge.journal.packing import Stored, packed, stored
+from edge.journal.queue import Key
+from edge.journal.rows import (
+    Limits,
+    Lost,
+    Piece,
+    Row,
+    Stamp,
+    given_up,
+    row_of,
+    sound,
+)
+from edge.journal.schema import (
+    SLOTS,
+    Life,
+    Stream,
+    Words,
+    key_of,
+    load_streams,
+    save_life,
+    save_remembered,
+    save_stream,
+)
+from edge.journal.witness import Mark
+from runtime.database import Connection, close, transaction
 
-log = logging.getLogger(__name__)
-
-ISLANDS = """
-SELECT min(seq), max(seq)
-FROM (SELECT seq, seq - row_number() OVER (ORDER BY seq) AS island FROM record)
-GROUP BY island
-"""
-
-LARGEST_RECORD = 900_000
-"""Bytes; a record must fit into a batch."""
-SLICE = 20_000
-"""Rows looked at in one step of thinning; its JournalThinned stays well below a batch."""
-RESERVE = 4 * 2**20
-"""Bytes kept in a file of their own, given up when the disk is full so that thinning can work."""
+MOST_HELD = 1000
+"""Ranges that a closing names; more are joined, which promises more than is there, never less."""
+UP = (
+    "SELECT key, segment, block, at, crc, was, body FROM entry WHERE key BETWEEN ? AND ?"
+    " ORDER BY key LIMIT ?"
+)
+DOWN = UP.replace("ORDER BY key", "ORDER BY key DESC")
+NO_MEMORY = "there was no room in memory"
 
 
-class JournalError(Exception):
-    """The journal cannot be written or read: the process cannot go on. Says what to do."""
+class Closing(NamedTuple):
+    """What is said of a stream that is left."""
 
-
-class Row(NamedTuple):
-    """A record ready to be written."""
-
-    at: Instant
-    point: str | None
-    """Of a reading that may be thinned when the budget is used up; None keeps it."""
-    body: bytes
-
-
-class Piece(NamedTuple):
-    """Consecutive records: `bodies[i]` has sequence number `first + i`."""
-
-    first: int
-    bodies: list[bytes]
-
-
-class Appended(NamedTuple):
-    """What one transaction did: the last number given, and the numbers given up to make room."""
-
-    last: int
-    thinned: Ranges
+    stream: str
+    newest: Life
+    reason: str
 
 
 class JournalFile:
-    """An open journal. All methods raise JournalError."""
+    """An open journal, in the life that opened it."""
 
-    def __init__(self, path: Path, lock: IO[str], db: sqlite3.Connection) -> None:
-        self._path = path
-        self._lock = lock
-        self._db = db
-        self._thinned_to = 0
-        self._hopeless = False
-        self.stream = str(db.execute("SELECT stream FROM about").fetchone()[0])
-        found = db.execute("SELECT seq FROM sqlite_sequence WHERE name = 'record'").fetchone()
-        self.last = int(found[0]) if found else 0
-        self.pending = Ranges(db.execute(ISLANDS).fetchall())
-        self.memory: dict[str, bytes] = dict(db.execute("SELECT key, value FROM memory"))
+    def __init__(self, db: Connection, life: str) -> None:
+        self.db = db
+        self.life = life
+        self.words = Words(db)
+        self.streams = load_streams(db)
+        self.moved_to = self.own.last
+        """Records of the own stream up to this number may be of any life."""
 
-    def append(
-        self, rows: Sequence[Row], memory: Mapping[str, bytes | None], largest: int, at: Instant
-    ) -> Appended:
-        """Write in one durable transaction, thinning old readings when `largest` is reached."""
-        thinned = Ranges()
-        try:
-            self._write(rows, memory)
-        except sqlite3.Error as error:
-            if getattr(error, "sqlite_errorcode", None) != sqlite3.SQLITE_FULL:
-                raise self._fatal(error) from error
-            thinned = self._make_room(at)
-            try:
-                self._write(rows, memory)
-            except sqlite3.Error as again:
-                raise self._fatal(again) from again
-        if self.used() < largest:
-            self._hopeless = False
-        elif not self._hopeless:
-            thinned = thinned.union(self._within_budget(largest, at))
-        return Appended(self.last, thinned)
+    @property
+    def own(self) -> Stream:
+        """The stream that new records go to."""
+        return next(one for one in self.streams.values() if one.use == "own")
 
-    def prune(self, ranges: Ranges) -> None:
-        """Forget records that the gateway has committed."""
-        try:
-            with self._db:
-                self._db.execute("BEGIN IMMEDIATE")
-                self._db.executemany("DELETE FROM record WHERE seq BETWEEN ? AND ?", ranges)
-        except sqlite3.Error as error:
-            if getattr(error, "sqlite_errorcode", None) != sqlite3.SQLITE_FULL:
-                raise self._fatal(error) from error
-            log.warning("%s: disk full while pruning; free some space", self._path)
-        else:
-            keep_reserve(reserve_of(self._path))
+    @property
+    def mark(self) -> Mark:
+        """What a witness is to say of it."""
+        own = self.own
+        return Mark(own.name, own.last, own.lives[-1].since, own.lives[-1].life)
 
-    def read(self, first: int, last: int, limit: int, largest: int) -> Piece | None:
-        """Give consecutive records, at most `limit` and about `largest` bytes, at least one.
+    def stream(self, name: str) -> Stream | None:
+        """Give a stream of which rows may be here."""
+        return next(
+            (one for one in self.streams.values() if one.name == name and one.use != "left"), None
+        )
 
-        The first may be later than `first` when that number is no longer kept; None: nothing left.
+    def write(
+        self, rows: Sequence[Row | Lost], changes: Mapping[Key, bytes | None], stamp: Stamp
+    ) -> None:
+        """Write in one durable transaction."""
+        with transaction(self.db):
+            own = self._add(self.own, rows, stamp)
+            for (kind, key), value in changes.items():
+                save_remembered(self.db, kind, key, value)
+            save_stream(self.db, own)
+        self.streams[own.slot] = own
+
+    def forget(self, gone: Mapping[str, Ranges]) -> None:
+        """Delete what the gateway has named twice."""
+        changed: list[Stream] = []
+        with transaction(self.db):
+            for name, ranges in gone.items():
+                stream = self.stream(name)
+                if stream is None:
+                    continue
+                changed.append(delete_rows(self.db, stream, ranges))
+                save_stream(self.db, changed[-1])
+        for stream in changed:
+            self.streams[stream.slot] = stream
+
+    def read(self, name: str, first: int, last: int, limits: Limits) -> tuple[Piece | None, int]:
+        """Give consecutive records of one life and clock segment, down from `last`.
+
+        Also the number of a row that is rotten or gone, which stands right below or, when there
+        is no piece, at `last`; 0: none was met.
         """
-        bodies: list[bytes] = []
-        begin, size = first, 0
-        query = "SELECT seq, body FROM record WHERE seq BETWEEN ? AND ? ORDER BY seq LIMIT ?"
-        try:
-            for seq, body in self._db.execute(query, (first, last, limit)):
-                if not bodies:
-                    begin = seq
-                elif seq != begin + len(bodies) or size + len(body) + 1 > largest:
-                    break
-                bodies.append(body)
-                size += len(body) + 1
-        except sqlite3.Error as error:
-            raise self._fatal(error) from error
-        return Piece(begin, bodies) if bodies else None
+        stream = self.stream(name)
+        if stream is None or last not in stream.held:
+            return None, 0
+        since, life = stream.life_of(last)
+        first = max(first, since, [*stream.held.within(1, last)][-1].first)
+        found: list[Row] = []
+        size, rotten, number = 0, 0, last
+        for one in self.rows(stream, first, last, limits.records, down=True):
+            if one.number != number or one.row is None or not sound(one.row.body):
+                rotten = number
+                break
+            size += one.row.weight
+            if found and (size > limits.size or one.row.segment != found[0].segment):
+                break
+            found.append(one.row)
+            number -= 1
+        else:
+            if number >= first and len(found) < limits.records:
+                rotten = number
+        if not found:
+            return None, rotten
+        return Piece(name, life, since, number + 1, tuple(reversed(found))), rotten
+
+    def rows(
+        self, stream: Stream, first: int, last: int, most: int, *, down: bool = False
+    ) -> list[Stored]:
+        """Give the rows that are there, sound or not, in order or down from the last."""
+        found = self.db.execute(
+            DOWN if down else UP,
+            (key_of(stream.slot, first), key_of(stream.slot, last), most),
+        )
+        return [stored(self.words, told) for told in found]
+
+    def replace(
+        self,
+        name: str,
+        gone: Ranges,
+        kept: Sequence[Row],
+        notices: Sequence[Record],
+        stamp: Stamp,
+    ) -> None:
+        """Delete rows and give those that survive new numbers, behind the notices, in one commit.
+
+        `kept` already say what they were.
+        """
+        stream = self.stream(name)
+        if stream is None:
+            return
+        added = [*(row_of(one, stamp.segment, urgent=True) for one in notices), *kept]
+        with transaction(self.db):
+            less = delete_rows(self.db, stream, gone)
+            own = self._add(less if less.use == "own" else self.own, added, stamp)
+            save_stream(self.db, own)
+            if less.slot != own.slot:
+                save_stream(self.db, less)
+        self.streams[less.slot] = less
+        self.streams[own.slot] = own
+        self.moved_to = own.last
+
+    def leave(self, name: str, closings: Sequence[Closing], stamp: Stamp) -> None:
+        """Begin a new stream; the old one drains under its own numbers. One commit."""
+        with transaction(self.db):
+            old, own = leave(self.db, self.streams, (name, self.life))
+            own = self._add(
+                own, closing_rows([*self.streams.values(), old], closings, stamp), stamp
+            )
+            save_stream(self.db, own)
+        self.streams[old.slot] = old
+        self.streams[own.slot] = own
 
     def used(self) -> int:
-        """Count the bytes in use; pages that pruning freed are used again and do not count."""
-        pages = self._db.execute("PRAGMA page_count").fetchone()[0]
-        free = self._db.execute("PRAGMA freelist_count").fetchone()[0]
-        return int(pages - free) * int(self._db.execute("PRAGMA page_size").fetchone()[0])
+        """Count the bytes in use; pages that were freed are used again and do not count."""
+        pages = int(self.db.pragma("page_count")) - int(self.db.pragma("freelist_count"))
+        return pages * int(self.db.pragma("page_size"))
 
-    def load(self) -> tuple[int, Instant | None]:
-        """Give the bytes in use, and when the oldest record that is kept became true."""
-        try:
-            found = self._db.execute("SELECT at FROM record ORDER BY seq LIMIT 1").fetchone()
-            return self.used(), int(found[0]) if found else None
-        except sqlite3.Error as error:
-            raise self._fatal(error) from error
+    def add_closings(self, closings: Sequence[Closing], stamp: Stamp) -> None:
+        """Say of streams, within a transaction, that they were left."""
+        own = self._add(self.own, closing_rows(self.streams.values(), closings, stamp), stamp)
+        save_stream(self.db, own)
+        self.streams[own.slot] = own
 
-    def disown(self, reason: str) -> JournalError:
-        """Have the next start set this file aside and begin a new stream."""
-        suspect_of(self._path).write_text(reason, encoding="utf-8")
-        return JournalError(
-            f"{self._path}: {reason}; the next start sets the file aside and begins a new one"
-        )
+    def secure(self) -> None:
+        """Bring all that can be read into the file itself, and onto the disk.
+
+        After a sync that failed, the log may be read and yet be gone after a power cut.
+        """
+        self.db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
 
     def close(self) -> None:
-        """Close the file and let go of its lock."""
-        self._db.close()
-        self._lock.close()
+        """Close the file, on a sick disk too."""
+        close(self.db)
 
-    def _write(self, rows: Sequence[Row], memory: Mapping[str, bytes | None]) -> None:
-        with self._db:
-            self._db.execute("BEGIN IMMEDIATE")
-            self._insert(rows)
-            self._db.executemany(
-                "DELETE FROM memory WHERE key = ?",
-                [(key,) for key, value in memory.items() if value is None],
-            )
-            self._db.executemany(
-                "INSERT OR REPLACE INTO memory (key, value) VALUES (?, ?)",
-                [(key, value) for key, value in memory.items() if value is not None],
-            )
-        self.last += len(rows)
+    def _add(self, own: Stream, rows: Sequence[Row | Lost], stamp: Stamp) -> Stream:
+        number, added, there = own.last, list[tuple[object, ...]](), list[tuple[int, int]]()
+        for row in rows:
+            if isinstance(row, Lost):
+                begin, number = number + 1, number + row.total
+                row = given_up(row, begin, own.name, own.lives[-1].life, stamp, NO_MEMORY)  # noqa: PLW2901
+            number += 1
+            added.append(packed(self.words, key_of(own.slot, number), row))
+            if there and there[-1][1] == number - 1:
+                there[-1] = (there[-1][0], number)
+            else:
+                there.append((number, number))
+        if added:
+            self.db.executemany("INSERT INTO entry VALUES (?, ?, ?, ?, ?, ?, ?)", added)
+        return own._replace(last=number, held=own.held.union(there))
 
-    def _insert(self, rows: Sequence[Row]) -> None:
-        self._db.executemany(
-            "INSERT INTO record (seq, at, point, body) VALUES (?, ?, ?, ?)",
-            [(seq, *row) for seq, row in enumerate(rows, self.last + 1)],
+
+def leave(
+    db: Connection, streams: Mapping[int, Stream], born: tuple[str, str]
+) -> tuple[Stream, Stream]:
+    """Within a transaction: turn the own stream into one that drains, and begin another.
+
+    `born`: the new stream's name and its life. Give the old one and the new one.
+    """
+    old = next(one for one in streams.values() if one.use == "own")
+    old = old._replace(use="draining" if len(old.held) else "left")
+    name, life = born
+    free = (number for number in range(SLOTS) if number not in streams)
+    left = (one.slot for one in streams.values() if one.use == "left")
+    slot = next(free, None)
+    if slot is None:
+        slot = next(left)
+        db.execute("DELETE FROM life WHERE slot = ?", (slot,))
+    new = Stream(slot, name, "own", life, 0, Ranges(), (Life(1, life),))
+    save_stream(db, old)
+    save_stream(db, new)
+    save_life(db, slot, new.lives[0])
+    return old, new
+
+
+def delete_rows(db: Connection, stream: Stream, gone: Ranges) -> Stream:
+    """Delete rows within a transaction; give the stream without them."""
+    db.executemany(
+        "DELETE FROM entry WHERE key BETWEEN ? AND ?",
+        [(key_of(stream.slot, low), key_of(stream.slot, high)) for low, high in gone],
+    )
+    held = without(stream.held, gone)
+    use = "left" if stream.use == "draining" and not len(held) else stream.use
+    return stream._replace(held=held, use=use)
+
+
+def closing_rows(streams: Iterable[Stream], closings: Sequence[Closing], stamp: Stamp) -> list[Row]:
+    """Make the records that close streams."""
+    held = {one.name: one.held for one in streams}
+    return [
+        row_of(
+            StreamClosed(
+                stamp.at,
+                one.stream,
+                one.newest.life,
+                one.newest.since,
+                coarse(held.get(one.stream, Ranges())),
+                one.reason,
+            ),
+            stamp.segment,
+            urgent=True,
         )
-
-    def _within_budget(self, largest: int, at: Instant) -> Ranges:
-        """Thin until a tenth of the budget is free again, or nothing is left to thin."""
-        thinned = Ranges()
-        while self.used() >= largest * 9 // 10:
-            step = self._thin(at, "the journal's budget is used up")
-            if not step:
-                self._hopeless = True
-                log.error(
-                    "%s: %d bytes used of %d and nothing left to thin; events are never given up."
-                    " Bring the gateway back, or raise journal.largest",
-                    self._path,
-                    self.used(),
-                    largest,
-                )
-                break
-            thinned = thinned.union(step)
-        return thinned
-
-    def _make_room(self, at: Instant) -> Ranges:
-        """Give up the reserve and thin once; what cannot be done is left to the retry."""
-        log.error("%s: disk full; thinning old readings. Free some space", self._path)
-        reserve_of(self._path).unlink(missing_ok=True)
-        try:
-            thinned = self._thin(at, "the disk is full")
-            self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
-        except sqlite3.Error as error:
-            raise self._fatal(error) from error
-        return thinned
-
-    def _thin(self, at: Instant, reason: str) -> Ranges:
-        """Give up every second old reading of each point in a slice of the oldest half.
-
-        Survivors are deleted and written again, because rows taken out here and there would
-        leave half-empty pages that SQLite uses for nothing else.
-        """
-        rows = self._slice(self._thinned_to + 1)
-        gone = _every_second(rows)
-        if not gone and self._thinned_to:
-            rows = self._slice(1)
-            gone = _every_second(rows)
-        if not gone:
-            return Ranges()
-        ranges = Ranges((seq, seq) for seq, _ in gone)
-        moments = [when for _, when in gone]
-        notice = JournalThinned(
-            at, tuple((low, high) for low, high in ranges), min(moments), max(moments), reason
-        )
-        lost = {seq for seq, _ in gone}
-        with self._db:
-            self._db.execute("BEGIN IMMEDIATE")
-            self._db.execute(
-                "DELETE FROM record WHERE seq BETWEEN ? AND ?", (rows[0][0], rows[-1][0])
-            )
-            self._db.executemany(
-                "INSERT INTO record (seq, at, point, body) VALUES (?, ?, ?, ?)",
-                [row for row in rows if row[0] not in lost],
-            )
-            self._insert([Row(at, None, encode(notice))])
-        self.last += 1
-        self._thinned_to = rows[-1][0] if len(rows) == SLICE else 0
-        log.warning("%s: %s; gave up %d old readings", self._path, reason, len(gone))
-        return ranges
-
-    def _slice(self, begin: int) -> list[tuple[int, int, str | None, bytes]]:
-        """Give rows of the oldest half of the readings, from the first at or after `begin` on."""
-        (middle,) = self._db.execute(
-            "SELECT seq FROM record WHERE point IS NOT NULL ORDER BY seq LIMIT 1"
-            " OFFSET (SELECT count(*) / 2 FROM record WHERE point IS NOT NULL)"
-        ).fetchone() or (0,)
-        return self._db.execute(
-            "SELECT seq, at, point, body FROM record WHERE seq BETWEEN"
-            " (SELECT min(seq) FROM record WHERE point IS NOT NULL AND seq >= ?) AND ?"
-            " ORDER BY seq LIMIT ?",
-            (begin, middle, SLICE),
-        ).fetchall()
-
-    def _fatal(self, error: sqlite3.Error) -> JournalError:
-        if getattr(error, "sqlite_errorcode", None) in (
-            sqlite3.SQLITE_CORRUPT,
-            sqlite3.SQLITE_NOTADB,
-        ):
-            return self.disown(str(error))
-        return JournalError(
-            f"{self._path}: {error}; free some space or replace the disk, then start the edge again"
-        )
+        for one in closings
+    ]
 
 
-def _every_second(rows: Sequence[tuple[int, int, str | None, bytes]]) -> list[tuple[int, int]]:
-    """Choose (number, instant) of every second reading of each point; the first one stays."""
-    seen: dict[str, int] = defaultdict(int)
-    gone: list[tuple[int, int]] = []
-    for seq, at, point, _ in rows:
-        if point is not None:
-            seen[point] += 1
-            if seen[point] % 2 == 0:
-                gone.append((seq, at))
-    return gone
-
-
-def reserve_of(path: Path) -> Path:
-    """Name the file that keeps a little space free for the journal."""
-    return path.with_name(path.name + ".reserve")
-
-
-def suspect_of(path: Path) -> Path:
-    """Name the mark that a journal was found unusable while it was in use; it says why."""
-    return path.with_name(path.name + ".suspect")
-
-
-def keep_reserve(reserve: Path) -> None:
-    """Set some space aside, when it is not yet; a full disk is not yet an error."""
-    if reserve.exists():
-        return
-    try:
-        with reserve.open("wb") as file:
-            os.posix_fallocate(file.fileno(), 0, RESERVE)
-    except OSError:
-        reserve.unlink(missing_ok=True)
+def coarse(held: Ranges) -> tuple[tuple[int, int], ...]:
+    """Give ranges as a closing names them: at most `MOST_HELD`, the widest gaps kept."""
+    told = [(low, high) for low, high in held]
+    while len(told) > MOST_HELD:
+        told = [
+            (low, told[min(place + 1, len(told) - 1)][1])
+            for place, (low, _) in enumerate(told)
+            if place % 2 == 0
+        ]
+    return tuple(told)

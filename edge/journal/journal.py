@@ -1,231 +1,247 @@
-"""What an edge writes down before anything leaves the process.
+"""What an edge writes down before anything leaves the process, as one of its parts.
 
-`Journal` is the `Diary` that everybody on the edge writes to. Events, and readings of points
-named urgent (counters), are on disk when `append` returns, together with every reading that
-waited; other readings are written in groups, at most a second after they were given.
+Records are taken into memory and written in groups: an idle journal writes at once, a busy one
+begins a group at most every 20 ms. While the disk is sick, what comes goes to a stream in memory.
 """
 
 import asyncio
+import contextlib
 import logging
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Self, TypeVar
 
-from contracts.codec import encode
+from msgspec import Struct
+
 from contracts.instants import Instant
 from contracts.ranges import Ranges
-from contracts.records import InputRefused, Reading, Record
-from edge.journal.file import LARGEST_RECORD, JournalError, Piece, Row
-from edge.journal.opening import open_file
+from contracts.records import Record, Sample
+from edge.journal import shrinking
+from edge.journal.disk import Disk, Seams, SickError
+from edge.journal.intake import Intake
+from edge.journal.memory import KindMemory, Memories
+from edge.journal.opening import JournalError, Place, locked
+from edge.journal.port import Change, State
+from edge.journal.queue import Entry, Promise
+from edge.journal.rows import Limits, Piece, row_of
+from edge.journal.tracks import Track, of_file, of_memory
+from edge.journal.writer import Writer
 
 log = logging.getLogger(__name__)
 
-GROUPING = 1.0
-"""Seconds that a reading may wait for company before it is on disk."""
-LARGEST_GROUP = 2_000
-"""Readings; more than that are not left waiting in memory."""
-WARNINGS = (0.9, 0.7)
+T = TypeVar("T", bound=Struct)
 
-T = TypeVar("T")
+START = 5.0
+"""Seconds that a start waits for a sick disk, to hear what is remembered on it."""
+FAREWELL = 3.0
+"""Seconds that the last records may take at the end."""
 
 
 @dataclass(frozen=True, slots=True)
-class Budget:
-    """How much a journal may keep: bytes on disk, and the time (µs) that they should last."""
+class Policy:
+    """What the site says of a journal."""
 
     largest: int = 2 * 2**30
-    keep: int | None = None
-
-
-class Gauge:
-    """How much of the budget is in use; warns once at each level."""
-
-    def __init__(self, path: Path, budget: Budget) -> None:
-        self._path = path
-        self._budget = budget
-        self._warned = 0.0
-        self.fill = 0.0
-        """Share in use, 0 to 1: of the bytes or of the time, whichever is greater."""
-
-    def weigh(self, used: int, oldest: Instant | None, now: Instant) -> None:
-        """Take note of the bytes in use and of the oldest record's time."""
-        fill = used / self._budget.largest
-        if oldest is not None and self._budget.keep:
-            fill = max(fill, (now - oldest) / self._budget.keep)
-        self.fill = min(max(fill, 0.0), 1.0)
-        reached = next((level for level in WARNINGS if self.fill >= level), 0.0)
-        if reached > self._warned:
-            log.warning(
-                "%s: %.0f %% of the budget is in use; bring the gateway back, or raise"
-                " journal.largest",
-                self._path,
-                100 * self.fill,
-            )
-        if reached > self._warned or self.fill < self._warned - 0.05:
-            self._warned = reached
+    """Bytes on disk."""
+    urgent: frozenset[tuple[str, str]] = frozenset()
+    """Devices and blocks whose samples are never thinned: counters."""
+    disk: Callable[[], float] = lambda: 0.0
+    """Gives the share of the disk that is in use; may raise OSError."""
 
 
 class Journal:
-    """An open journal; use it as a context manager, and let `run` write what waits."""
+    """An edge's journal (`edge.journal.port.Journal`), and what the uplink needs of it.
+
+    Use it as a context manager, and let `run` work under a supervisor. `life` is the id of this
+    start of the process; `segment` gives the clock segment of a record by its instant.
+    """
 
     def __init__(
         self,
-        path: Path,
-        now: Callable[[], Instant],
-        budget: Budget = Budget(),
-        urgent: frozenset[str] = frozenset(),
-        stream: str | None = None,
+        place: Place,
+        life: str,
+        seams: Seams,
+        segment: Callable[[Instant], str],
+        policy: Policy | None = None,
     ) -> None:
-        self.path = path
-        self._now = now
-        self._budget = budget
-        self._urgent = urgent
-        self._given_stream = stream
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="journal")
-        self._turn = asyncio.Lock()
-        self._waiting: list[Row] = []
-        self._notes: dict[str, bytes | None] = {}
-        self._memory: dict[str, bytes] = {}
-        self._something = asyncio.Event()
-        self._failure: JournalError | None = None
-        self._gauge = Gauge(path, budget)
-        self._tellers: list[Callable[[int, Ranges], None]] = []
+        self.life = life
+        self._seams = seams
+        self._segment = segment
+        self._policy = policy or Policy()
+        self._disk = Disk(place, life, seams)
+        self._intake = Intake(life, seams.ids)
+        self._memories = Memories()
+        self._writer = Writer(
+            self._disk, self._intake, self._memories, seams.stamp, self._policy.largest
+        )
+        self._wake = asyncio.Event()
+        self._listeners: list[Callable[[], None]] = []
+        self._lock = ExitStack()
 
     async def __aenter__(self) -> Self:
-        try:
-            self._file, wrong = await self._in_thread(
-                lambda: open_file(self.path, self._now(), self._given_stream)
-            )
-        except BaseException:
-            self._thread.shutdown()
-            raise
-        self._memory = dict(self._file.memory)
-        self._begun = self._file.last + 1
-        self._gauge.weigh(*await self._in_thread(self._file.load), self._now())
-        if wrong:
-            await self.append([InputRefused(self._now(), "journal", wrong)])
+        await self._start()
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        try:
-            if self._failure is None:
-                await self.flush()
-        finally:
-            await self._in_thread(self._file.close)
-            self._thread.shutdown()
+        until = self._seams.monotonic() + FAREWELL
+        with self._lock:
+            while (
+                self._intake.waiting or self._writer.committing
+            ) and self._seams.monotonic() < until:
+                wait = await self.step()
+                if wait:
+                    await asyncio.sleep(wait)
+            await self._disk.witness()
+            await self._disk.close()
 
     @property
-    def fill(self) -> float:
-        """Share of the budget in use, 0 to 1."""
-        return self._gauge.fill
+    def state(self) -> State:
+        """Whether it is well."""
+        disk = 0.0
+        with contextlib.suppress(OSError):  # a disk that cannot be asked is said to be failing
+            disk = min(max(self._policy.disk(), 0.0), 1.0)
+        return State(self._disk.condition, self._writer.fill, disk, self._disk.reason)
 
-    @property
-    def stream(self) -> str:
-        """The random id born with the file."""
-        return self._file.stream
-
-    @property
-    def last(self) -> int:
-        """The number of the newest record on disk; 0 when there never was one."""
-        return self._file.last
-
-    @property
-    def pending(self) -> Ranges:
-        """The numbers that were on disk at the opening, and those that came since."""
-        begun, last = self._begun, self._file.last
-        return self._file.pending.union([(begun, last)] if last >= begun else [])
-
-    def tell(self, teller: Callable[[int, Ranges], None]) -> None:
-        """Ask to be called after each write with the last number and what was thinned for it."""
-        self._tellers.append(teller)
-
-    async def append(
-        self, records: Sequence[Record], remember: Mapping[str, bytes | None] | None = None
-    ) -> None:
-        """Journal facts; see `edge.journal.port.Diary`. Raises JournalError."""
-        if self._failure is not None:
-            raise self._failure
-        rows = [self._row(record) for record in records]
-        self._waiting += rows
-        for key, value in (remember or {}).items():
-            self._notes[key] = value
-            if value is None:
-                self._memory.pop(key, None)
-            else:
-                self._memory[key] = value
-        if remember or len(self._waiting) > LARGEST_GROUP or any(not row.point for row in rows):
-            await self.flush()
-        elif rows:
-            self._something.set()
-
-    async def flush(self) -> None:
-        """Have everything that was appended so far on disk, whoever is cancelled meanwhile."""
-        await asyncio.shield(asyncio.create_task(self._write(), name="journal write"))
-
-    def recall(self, prefix: str) -> dict[str, bytes]:
-        """Give what was remembered under keys that begin with `prefix`."""
-        return {key: value for key, value in self._memory.items() if key.startswith(prefix)}
-
-    async def prune(self, ranges: Ranges) -> None:
-        """Forget what the gateway has committed. Raises JournalError."""
-        await self._in_thread(lambda: self._file.prune(ranges))
-        self._gauge.weigh(*await self._in_thread(self._file.load), self._now())
-
-    async def disown(self, reason: str) -> JournalError:
-        """Give up this file: the next start sets it aside. Raise what this returns."""
-        self._failure = await self._in_thread(lambda: self._file.disown(reason))
-        return self._failure
-
-    async def read(self, first: int, last: int, limit: int, largest: int) -> Piece | None:
-        """Give consecutive records from `first` on, or from the next that is kept."""
-        return await self._in_thread(lambda: self._file.read(first, last, limit, largest))
-
-    async def run(self, sleep: Callable[[float], Awaitable[None]] = asyncio.sleep) -> None:
-        """Write what waits, once a second; raises JournalError when the disk refuses."""
-        while True:
-            await self._something.wait()
-            if self._failure is not None:
-                raise self._failure
-            await sleep(GROUPING)
-            self._something.clear()
-            await self.flush()
-
-    def _row(self, record: Record) -> Row:
-        body = encode(record)
-        if len(body) > LARGEST_RECORD:
-            raise ValueError(
-                f"{type(record).__name__} of {len(body)} bytes; a record has at most"
-                f" {LARGEST_RECORD}"
+    def append(self, records: Sequence[Record], remember: Sequence[Change] = ()) -> Promise:
+        """Take facts; see `edge.journal.port.Journal`."""
+        urgent = self._policy.urgent
+        rows = tuple(
+            row_of(
+                record,
+                self._segment(record.at),
+                urgent=isinstance(record, Sample) and (record.device, record.block) in urgent,
             )
-        if isinstance(record, Reading) and record.point not in self._urgent:
-            return Row(record.at, record.point, body)
-        return Row(record.at, None, body)
+            for record in records
+        )
+        entry = Entry(rows, self._memories.change(remember))
+        if not rows and not remember:
+            entry.promise.settle(kept=True)
+            return entry.promise
+        self._intake.take(entry, self._seams.stamp())
+        self._wake.set()
+        if self._intake.sick:
+            self._announce()
+        return entry.promise
 
-    async def _write(self) -> None:
-        async with self._turn:
-            if self._failure is not None:
-                raise self._failure
-            rows, self._waiting = self._waiting, []
-            notes, self._notes = self._notes, {}
-            if not rows and not notes:
-                return
-            at = self._now()
+    def memory(self, kind: str, type_: type[T]) -> KindMemory[T]:
+        """Give what is remembered of a kind."""
+        return self._memories.of(kind, type_)
+
+    async def run(self) -> None:
+        """Write what waits, until cancelled."""
+        while True:
+            self._wake.clear()
+            wait = await self.step()
+            if wait and self._intake.waiting:
+                # A group is being gathered: whoever joins it wakes nobody.
+                await asyncio.sleep(wait)
+            elif wait is None or wait > 0:
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(wait):
+                        await self._wake.wait()
+
+    async def step(self) -> float | None:
+        """Do one piece of work; say in how many seconds there is more, None: when woken."""
+        disk = self._disk
+        before = disk.streams, disk.file, disk.condition, self._intake.sick
+        wait = await self._writer.step(self._seams.monotonic())
+        if (disk.streams, disk.file, disk.condition, self._intake.sick) != before:
+            self._announce()
+        return wait
+
+    def listen(self, listener: Callable[[], None]) -> None:
+        """Ask to be called after each change of `tracks` or `state`."""
+        self._listeners.append(listener)
+
+    def tracks(self) -> list[Track]:
+        """Give what is held: the newest first within the own stream, then what drains."""
+        found = of_file(
+            self._disk.streams.values(),
+            self._writer.refused,
+            readable=self._disk.file is not None,
+            current=not self._intake.sick,
+        )
+        volatile = self._intake.volatile
+        if volatile is not None and volatile.last:
+            found.append(of_memory(volatile))
+        return found
+
+    @property
+    def holds_earlier(self) -> bool:
+        """Whether a record may be held that an earlier life wrote, under whatever number."""
+        return self._disk.holds_earlier or any(
+            len(one.held) for one in self.tracks() if one.life != self.life or one.use != "own"
+        )
+
+    async def read(self, stream: str, first: int, last: int, limits: Limits) -> Piece | None:
+        """Give consecutive records of one life and clock segment, down from `last`.
+
+        A row that is not what was written is deleted, and its hole declared.
+        """
+        volatile = self._intake.volatile
+        if volatile is not None and volatile.stream == stream:
+            return volatile.read(first, last, limits)
+        stamp = self._seams.stamp()
+        try:
+            piece, rotten = await self._disk.do(lambda file: file.read(stream, first, last, limits))
+            if rotten:
+                log.error("%s: record %d of %s is damaged", self._disk.place.path, rotten, stream)
+                await self._disk.do(lambda file: shrinking.drop_rotten(file, stream, rotten, stamp))
+                self._announce()
+        except SickError:
+            self._writer.fall()
+            self._announce()
+            self._wake.set()
+            return None
+        return piece
+
+    def named(self, stream: str, once: Ranges, twice: Ranges) -> None:
+        """Take note of what the gateway named; what it named twice is deleted soon."""
+        if self._intake.named(stream, once, twice):
+            self._announce()
+        elif len(twice):
+            self._writer.gone[stream] = self._writer.gone.get(stream, Ranges()).union(twice)
+        self._wake.set()
+
+    def refuse(self, stream: str, life: str, first: int) -> None:
+        """Take note that the gateway does not take a life's rows from `first` on.
+
+        They come again under numbers of the own stream. A stream that was born in this life is
+        not left: nobody else can have its numbers.
+        """
+        known = next((one for one in self._disk.streams.values() if one.name == stream), None)
+        if known is None or known.born == self.life or known.span_of(life) is None:
+            log.warning("the gateway refuses %s of life %s from %d on", stream, life, first)
+            return
+        before = self._writer.refused.get((stream, life), first)
+        self._writer.refused[stream, life] = min(before, first)
+        self._wake.set()
+        self._announce()
+
+    async def _start(self) -> None:
+        until = self._seams.monotonic() + START
+        while True:
             try:
-                done, load = await self._in_thread(
-                    lambda: (
-                        self._file.append(rows, notes, self._budget.largest, at),
-                        self._file.load(),
-                    )
-                )
-            except JournalError as error:
-                self._failure = error
-                self._something.set()
-                raise
-        self._gauge.weigh(*load, self._now())
-        for teller in self._tellers:
-            teller(done.last, done.thinned)
+                self._lock.enter_context(locked(self._disk.place.path))
+                break
+            except OSError as error:
+                if self._seams.monotonic() >= until:
+                    raise JournalError(f"{error}; give a folder that can be written") from error
+                await asyncio.sleep(0.1)
+        try:
+            while self._disk.file is None and self._seams.monotonic() < until:
+                wait = await self.step()
+                if wait:
+                    await asyncio.sleep(wait)
+        except BaseException:
+            self._lock.close()
+            raise
 
-    async def _in_thread(self, work: Callable[[], T]) -> T:
-        return await asyncio.get_running_loop().run_in_executor(self._thread, work)
+    @property
+    def _unwritten(self) -> bool:
+        return self._intake.waiting or self._writer.committing
+
+    def _announce(self) -> None:
+        for listener in self._listeners:
+            listener()

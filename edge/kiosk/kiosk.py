@@ -1,39 +1,43 @@
 """A self-check place, driven by its pad: lay down a card and books to borrow, books to return."""
 
-import asyncio
 import logging
-import random
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from random import Random
 
-import msgspec
 from msgspec import Struct
 
 from config.links import TagReaderDevice
 from config.site import Kiosk
-from contracts.instants import Instant
+from contracts.bounds import shortened
 from contracts.records import InputRefused, LoanAction
-from drivers.capabilities import Circulation, Now, Patron, Tag, TagReader
+from drivers.bulkhead import guarded
+from drivers.capabilities import Circulation, Patron, Tag, TagReader
 from drivers.errors import BadReplyError, DriverError, LinkDownError, RefusedError
 from drivers.protocols.rfid.iso15693 import TagError
 from drivers.protocols.rfid.iso28560 import decode
-from edge.journal.port import Diary
+from drivers.protocols.rfid.tag_content import TagContent
+from edge.journal.port import Change, Journal, Memory
 from edge.kiosk.loan_process import Desk
-from edge.kiosk.loan_states import ENDS, Heard, Loan, Phase, follow, loan_id, recall
+from edge.kiosk.loan_states import ENDS, Heard, Loan, Phase, follow, loan_id
+from edge.kiosk.loan_store import LoanStore
 from edge.kiosk.pad_session import (
     ABSENCE,
     MOST_READS,
     Dealing,
+    Lying,
     Pad,
     dealt,
     learn,
     look,
     postponed,
     restored,
+    unclear,
     wanted,
 )
 from edge.kiosk.patron_key import patron_hash
 from edge.kiosk.retry import Watch
+from runtime.clock import Clock
 
 log = logging.getLogger(__name__)
 
@@ -47,11 +51,15 @@ LIBRARY_PERIOD = 30.0
 """Seconds of calm after which the library system is asked whether it is still there."""
 
 
-class _Remembered(Struct):
+KIND = "session"
+
+
+class PadSession(Struct, frozen=True):
     """What a restart must know of the session: which tags were dealt with, and for whom."""
 
     uids: list[str]
     had_card: bool
+    unclear: bool = False
 
 
 @dataclass(slots=True)
@@ -62,139 +70,133 @@ class SelfCheck:
     reader: TagReader
     library: Circulation
     pad: TagReaderDevice
-    diary: Diary
-    now: Now
+    journal: Journal
+    clock: Clock
+    random: Random
     key: bytes
-    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
-    dice: Callable[[], float] = random.random
     _desk: Desk = field(init=False)
+    _loans: LoanStore = field(init=False)
+    _sessions: Memory[PadSession] = field(init=False)
     _reader_watch: Watch = field(init=False)
     _library_watch: Watch = field(init=False)
     _seen: Pad = field(default_factory=Pad, init=False)
-    _open: list[Loan] = field(default_factory=list, init=False)
-    """Loans that a restart interrupted."""
-    _first_look: Instant | None = field(default=None, init=False)
+    _first_look: float | None = field(default=None, init=False)
     _noise: int = field(default=0, init=False)
     _patrons: dict[str, Patron] = field(default_factory=dict, init=False)
 
     def __post_init__(self) -> None:
-        self._reader_watch = Watch(
-            self.reader.device, self.diary, self.now, self.dice, LONGEST_PAUSE
-        )
-        self._library_watch = Watch(self.library.device, self.diary, self.now, self.dice)
-        self._desk = Desk(
-            self.kiosk.id,
-            self.pad,
-            self.reader,
-            self.library,
-            self._library_watch,
-            self.diary,
-            self.now,
-            self.sleep,
-        )
+        seams = (self.journal, self.clock, self.random)
+        self._reader_watch = Watch(self.reader.device, *seams, LONGEST_PAUSE)
+        self._library_watch = Watch(self.library.device, *seams)
+        self._sessions = self.journal.memory(KIND, PadSession)
+        self._loans = LoanStore(self.kiosk.id, self.journal, self.clock)
+        self._desk = Desk(self.pad, self.reader, self.library, self._library_watch, self._loans)
 
     async def run(self) -> None:
         """Serve readers until cancelled; first settle what a restart interrupted."""
-        await self._remember_all()
+        self._remember_all()
         while True:
-            await self.sleep(await self._turn())
+            await self.clock.sleep(await self._turn())
 
-    async def _remember_all(self) -> None:
-        self._open, self._first_look, self._patrons = [], None, {}
-        self._seen = Pad()
-        for key, raw in self.diary.recall(f"kiosk/{self.kiosk.id}/").items():
-            try:
-                if key == self._session_key:
-                    session = msgspec.json.decode(raw, type=_Remembered)
-                    self._seen = restored(session.uids, self.now(), had_card=session.had_card)
-                else:
-                    self._open.append(recall(raw))
-            except msgspec.MsgspecError as error:
-                reason = f"{key} is damaged and was given up: {error}; look up the last loans"
-                refused = InputRefused(self.now(), self.kiosk.id, reason)
-                await self.diary.append([refused], {key: None})
+    def _remember_all(self) -> None:
+        self._first_look, self._patrons, self._seen = None, {}, Pad()
+        now, kiosk = self.clock.monotonic(), self.kiosk.id
+        if (session := self._sessions.values.get(kiosk)) is not None:
+            self._seen = (
+                unclear(now)
+                if session.unclear
+                else restored(session.uids, now, had_card=session.had_card)
+            )
+        elif (damage := self._sessions.damaged.get(kiosk)) is not None:
+            self._seen = unclear(now)
+            reason = f"what lay on the pad cannot be read ({damage}); look up the last loans"
+            self._refuse(kiosk, reason, [self._session()])
 
     async def _turn(self) -> float:
         """Look at the pad, do one thing, and say how long to pause."""
         try:
-            tags = await self.reader.inventory()
+            tags = await guarded(self.reader.inventory)
         except DriverError as error:
             self._noise += isinstance(error, BadReplyError)
             if isinstance(error, BadReplyError) and self._noise < MOST_NOISE:
                 return PERIOD  # a burst on the line; the pad is still there
-            await self._reader_watch.gone(error)
+            self._reader_watch.gone(error)
             return self._reader_watch.pause
         self._noise = 0
-        await self._reader_watch.back()
-        await self._look(tags)
+        self._reader_watch.back()
+        self._look(tags)
         await self._read_new()
         if self._library_watch.due(LIBRARY_PERIOD):
             await self._greet_library()
-        if self._open:
-            await self._settle()
+        if interrupted := self._interrupted():
+            await self._settle(interrupted)
         elif self._library_watch.available and (dealing := wanted(self._seen)) is not None:
             await self._deal(dealing)
             return 0.0
         return PERIOD
 
-    async def _look(self, tags: Sequence[Tag]) -> None:
-        at = self.now()
+    def _look(self, tags: Sequence[Tag]) -> None:
+        at = self.clock.monotonic()
         if self._first_look is None:
             self._first_look = at
-        occupied = bool(self._seen.tags)
         self._seen = look(self._seen, tags, at)
-        if occupied and not self._seen.tags:
+        if not self._seen.tags:
             self._patrons.clear()
-            if self._session_key in self.diary.recall(self._session_key):
-                await self.diary.append([], {self._session_key: None})
+            if self.kiosk.id in self._sessions.values:
+                self.journal.append([], [self._sessions.drop(self.kiosk.id)])
 
     async def _read_new(self) -> None:
         for tag in [tag for tag in self._seen.here if tag.unread]:
             had_card = self._seen.had_card
             try:
-                content = decode(await self.reader.read(tag.uid), tag.dsfid)
+                content = await guarded(self._content, tag)
             except LinkDownError:
                 return  # the next look finds out whether the reader is gone
-            except (DriverError, TagError) as error:
+            except DriverError as error:
                 self._seen = learn(self._seen, tag.uid, None)
                 if tag.reads + 1 == MOST_READS:
-                    reason = f"tag {tag.uid} cannot be read: {error}"
-                    refused = InputRefused(self.now(), self.reader.device, reason)
-                    await self.diary.append([refused])
+                    self._refuse(self.reader.device, f"tag {tag.uid} cannot be read: {error}")
                 continue
             self._seen = learn(self._seen, tag.uid, content)
             if self._seen.had_card and not had_card:
-                await self.diary.append([], self._session())
+                self.journal.append([], [self._session()])
+
+    async def _content(self, tag: Lying) -> TagContent:
+        memory = await self.reader.read(tag.uid)
+        try:
+            return decode(memory, tag.dsfid)
+        except TagError as error:
+            raise BadReplyError(str(error)) from error
 
     async def _greet_library(self) -> None:
         try:
-            await self.library.check()
+            await guarded(self.library.check)
         except DriverError as error:
-            await self._library_watch.gone(error)
+            self._library_watch.gone(error)
         else:
-            await self._library_watch.back()
+            self._library_watch.back()
 
-    async def _settle(self) -> None:
+    def _interrupted(self) -> list[Loan]:
+        """Give the loans that a restart left open, also when a sick disk gives them up late."""
+        self._loans.hand_over_damaged()
+        return self._loans.open()
+
+    async def _settle(self, interrupted: Sequence[Loan]) -> None:
         assert self._first_look is not None
-        still_open = []
-        for loan in self._open:
+        for loan in interrupted:
             lies_there = self._seen.holds(loan.uids)
             if not lies_there and self._seen.at - self._first_look < ABSENCE:
-                still_open.append(loan)  # the field may have holes: look again
-                continue
+                continue  # the field may have holes: look again
             if loan.phase is Phase.ASKING and not self._library_watch.available:
-                still_open.append(loan)
                 continue
             try:
                 ended = await self._desk.settle(loan, lies_there=lies_there)
             except LinkDownError as error:
-                await self._library_watch.gone(error)
-                still_open.append(loan)
+                self._library_watch.gone(error)
                 continue
             if ended.phase is Phase.REFUSED:
                 # Nothing had been done; if it still lies here, it may be asked anew.
                 self._seen = postponed(self._seen, loan.uids)
-        self._open = still_open
 
     async def _deal(self, dealing: Dealing) -> None:
         patron = None
@@ -202,7 +204,7 @@ class SelfCheck:
             patron = await self._patron(dealing.card)
             if patron is None:
                 return
-        begun = self.now()
+        begun = self.clock.wall()
         loan = Loan(
             id=loan_id(self.kiosk.id, dealing.item, begun),
             action=dealing.action,
@@ -215,10 +217,9 @@ class SelfCheck:
         self._seen = dealt(self._seen, dealing.uids)
         if patron is not None and not patron.valid:
             reason = patron.message or "the card may not borrow"
-            await self._desk.write_down([loan, follow(loan, Heard.NO, reason)], self._session())
+            self._loans.write_down([loan, follow(loan, Heard.NO, reason)], [self._session()])
             return
-        await self._desk.write_down([loan], self._session())
-        ended = await self._desk.carry(loan)
+        ended = await self._desk.carry(await self._desk.begin(loan, [self._session()]))
         assert ended.phase in ENDS
         if ended.phase is Phase.REFUSED and not self._library_watch.available:
             # It was never asked: try again when the library system is back, if it still lies here.
@@ -229,19 +230,19 @@ class SelfCheck:
         """Ask once a session whether a card may borrow; None when nobody answers."""
         if card not in self._patrons:
             try:
-                self._patrons[card] = await self.library.patron(card)
+                self._patrons[card] = await guarded(self.library.patron, card)
             except RefusedError as error:
                 return Patron(valid=False, name="", message=str(error))
             except DriverError as error:
-                await self._library_watch.gone(error)
+                self._library_watch.gone(error)
                 return None
         return self._patrons[card]
 
-    @property
-    def _session_key(self) -> str:
-        return f"kiosk/{self.kiosk.id}/session"
-
-    def _session(self) -> dict[str, bytes | None]:
+    def _session(self) -> Change:
         uids = [tag.uid for tag in self._seen.tags.values() if tag.dealt]
-        raw = msgspec.json.encode(_Remembered(uids, self._seen.had_card))
-        return {self._session_key: raw}
+        session = PadSession(uids, self._seen.had_card, self._seen.unclear)
+        return self._sessions.put(self.kiosk.id, session)
+
+    def _refuse(self, source: str, reason: str, changes: Sequence[Change] = ()) -> None:
+        refused = InputRefused(self.clock.wall(), source, reason)
+        self.journal.append([shortened(refused)], changes)

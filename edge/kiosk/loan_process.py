@@ -1,22 +1,28 @@
 """Carries one loan or return from its intent to its end, journalling each step before the next."""
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import msgspec
 
 from config.links import TagReaderDevice
-from contracts.records import LoanAction, Record
-from drivers.capabilities import Circulation, CirculationAnswer, Now, TagReader, Whereabouts
+from contracts.records import LoanAction
+from drivers.bulkhead import guarded
+from drivers.capabilities import Circulation, CirculationAnswer, TagReader, Whereabouts
 from drivers.errors import DriverError, LinkDownError, NotSentError, RefusedError
-from edge.journal.port import Diary
-from edge.kiosk.loan_states import ENDS, Heard, Loan, Phase, follow, record, remember
+from edge.journal.port import Change
+from edge.journal.tickets import UnwrittenError
+from edge.kiosk.loan_states import ENDS, Heard, Loan, Phase, follow
+from edge.kiosk.loan_store import LoanStore
 from edge.kiosk.retry import Watch
 
 WRITE_TRIES = 3
 WRITE_PAUSE = 0.2
 """Seconds between two tries: a book that is being put straight lies still soon after."""
+WRITTEN_WITHIN = 3.0
+"""Seconds that a reader waits for the journal before a loan is refused in words."""
+STEP_WITHIN = 1.0
+"""Seconds that a granted loan waits for it: a restart would ask the library system what is so."""
 
 
 class Result(NamedTuple):
@@ -27,34 +33,35 @@ class Result(NamedTuple):
     reason: str = ""
 
 
-@dataclass(frozen=True, slots=True)
 class Desk:
     """One kiosk's loans."""
 
-    kiosk: str
-    pad: TagReaderDevice
-    reader: TagReader
-    library: Circulation
-    watch: Watch
-    """On the library system."""
-    diary: Diary
-    now: Now
-    sleep: Callable[[float], Awaitable[None]]
-
-    def key(self, loan: Loan) -> str:
-        """Give the key under which a loan is remembered."""
-        return f"kiosk/{self.kiosk}/loan/{loan.id}"
-
-    async def write_down(
-        self, loans: Sequence[Loan], also: Mapping[str, bytes | None] | None = None
+    def __init__(
+        self,
+        pad: TagReaderDevice,
+        reader: TagReader,
+        library: Circulation,
+        watch: Watch,
+        store: LoanStore,
     ) -> None:
-        """Journal and remember loans as they are now, in one transaction."""
-        at = self.now()
-        records: list[Record] = [
-            one for loan in loans if (one := record(loan, self.kiosk, at)) is not None
-        ]
-        memory = {self.key(loan): remember(loan) for loan in loans}
-        await self.diary.append(records, {**memory, **(also or {})})
+        """Make it; `watch` is on the library system."""
+        self._pad = pad
+        self._reader = reader
+        self._library = library
+        self._watch = watch
+        self._store = store
+        self._clock = store.clock
+
+    async def begin(self, loan: Loan, also: Sequence[Change]) -> Loan:
+        """Write an intent down; give the loan, refused when that cannot be done in time."""
+        ticket = self._store.write_down([loan], also)
+        try:
+            await self._store.written(ticket, WRITTEN_WITHIN)
+        except UnwrittenError as error:
+            refused = follow(loan, Heard.NOT_WRITTEN_DOWN, f"not now, nothing was done: {error}")
+            self._store.write_down([refused])
+            return refused
+        return loan
 
     async def carry(self, loan: Loan) -> Loan:
         """Take a loan, written down in its present phase, to its end."""
@@ -79,31 +86,40 @@ class Desk:
 
     async def _turn(self, result: Result) -> Loan:
         loan = follow(result.loan, result.heard, result.reason)
-        await self.write_down([loan])
+        ticket = self._store.write_down([loan])
+        if loan.phase is Phase.WRITING:
+            await ticket.durable(STEP_WITHIN)
+        elif loan.phase is Phase.UNDOING:
+            try:
+                await self._store.written(ticket, WRITTEN_WITHIN)
+            except UnwrittenError as error:
+                # A restart that does not know of it would release the tag of a loan taken back.
+                why = f"the loan stands, and could not be taken back: {error}"
+                return await self._turn(Result(Heard.NOT_UNDONE, loan, why))
         return loan
 
     async def _ask(self, loan: Loan) -> Result:
         try:
             if loan.action is LoanAction.CHECKOUT:
-                answer = await self.library.checkout(loan.card, loan.item, loan.begun)
+                answer = await guarded(self._library.checkout, loan.card, loan.item, loan.begun)
             else:
-                answer = await self.library.checkin(loan.item, loan.begun)
+                answer = await guarded(self._library.checkin, loan.item, loan.begun)
         except NotSentError as error:
-            await self.watch.gone(error)
+            self._watch.gone(error)
             return Result(Heard.NOT_SENT, loan, f"not now: {error}")
         except RefusedError as error:
             return Result(Heard.NO, loan, str(error))
         except DriverError as error:
             if isinstance(error, LinkDownError):
-                await self.watch.gone(error)
+                self._watch.gone(error)
             return Result(Heard.SILENCE, loan, f"asked, and no answer came: {error}; look it up")
-        await self.watch.back()
+        self._watch.back()
         return _answered(loan, answer)
 
     async def _find_out(self, loan: Loan) -> Result:
         """Ask where the item is: what the library system holds for true is what happened."""
         try:
-            where = await self.library.whereabouts(loan.item, loan.card)
+            where = await guarded(self._library.whereabouts, loan.item, loan.card)
         except LinkDownError:
             raise
         except DriverError as error:
@@ -122,7 +138,7 @@ class Desk:
         if not loan.secure:
             return Result(Heard.WRITTEN, loan)
         lent = loan.action is LoanAction.CHECKOUT
-        afi = self.pad.afi_released if lent else self.pad.afi_secured
+        afi = self._pad.afi_released if lent else self._pad.afi_secured
         for uid in loan.uids:
             error = await self._write_afi(uid, afi)
             if error is not None:
@@ -133,9 +149,9 @@ class Desk:
         failure: DriverError | None = None
         for number in range(WRITE_TRIES):
             if number:
-                await self.sleep(WRITE_PAUSE)
+                await self._clock.sleep(WRITE_PAUSE)
             try:
-                await self.reader.write_afi(uid, afi)
+                await guarded(self._reader.write_afi, uid, afi)
             except RefusedError as error:
                 return error
             except DriverError as error:
@@ -147,9 +163,10 @@ class Desk:
     async def _undo(self, loan: Loan) -> Result:
         """Secure what may have been released, then take the loan back."""
         for uid in loan.uids:
-            await self._write_afi(uid, self.pad.afi_secured)
+            await self._write_afi(uid, self._pad.afi_secured)
         try:
-            answer = await self.library.undo_checkout(loan.card, loan.item, self.now())
+            at = self._clock.wall()
+            answer = await guarded(self._library.undo_checkout, loan.card, loan.item, at)
         except DriverError as error:
             return Result(Heard.NOT_UNDONE, loan, f"whether the loan stands is not known: {error}")
         if answer.ok:

@@ -2,7 +2,7 @@
 
     ASKING ── yes ──▶ WRITING ── written ──▶ CLOSED
        │                 └── not written ──▶ UNDOING (a loan) ──▶ STAFF
-       ├── no, or never sent ──▶ REFUSED
+       ├── no, never sent, or not written down ──▶ REFUSED
        └── silence ──▶ STAFF: nobody knows, so somebody must look
 
 A phase is remembered on disk before its action is taken. After a restart an ASKING loan is settled
@@ -17,6 +17,7 @@ from types import MappingProxyType
 import msgspec
 from msgspec import Struct
 
+from contracts.bounds import shortened
 from contracts.instants import Instant
 from contracts.records import LoanAction, LoanChanged, LoanStep
 
@@ -38,6 +39,8 @@ class Heard(StrEnum):
     YES = "yes"
     NO = "no"
     NOT_SENT = "not-sent"
+    NOT_WRITTEN_DOWN = "not-written-down"
+    """The journal did not take the intent, so nothing was asked."""
     SILENCE = "silence"
     WRITTEN = "written"
     NOT_WRITTEN = "not-written"
@@ -58,6 +61,7 @@ _BOTH = {
     (Phase.ASKING, Heard.YES): Phase.WRITING,
     (Phase.ASKING, Heard.NO): Phase.REFUSED,
     (Phase.ASKING, Heard.NOT_SENT): Phase.REFUSED,
+    (Phase.ASKING, Heard.NOT_WRITTEN_DOWN): Phase.REFUSED,
     (Phase.ASKING, Heard.SILENCE): Phase.STAFF,
     (Phase.ASKING, Heard.DONE_BEFORE): Phase.WRITING,
     (Phase.ASKING, Heard.NOT_DONE_BEFORE): Phase.REFUSED,
@@ -131,7 +135,7 @@ def record(loan: Loan, kiosk: str, at: Instant) -> LoanChanged | None:
     step = STEPS[loan.phase]
     if step is None:
         return None
-    return LoanChanged(
+    changed = LoanChanged(
         loan=loan.id,
         at=at,
         kiosk=kiosk,
@@ -143,16 +147,4 @@ def record(loan: Loan, kiosk: str, at: Instant) -> LoanChanged | None:
         due=loan.due,
         reason=loan.reason,
     )
-
-
-_decoder = msgspec.json.Decoder(Loan)
-
-
-def remember(loan: Loan) -> bytes | None:
-    """Write a loan for the diary's memory; None, to forget it, when it has ended."""
-    return None if loan.phase in ENDS else msgspec.json.encode(loan)
-
-
-def recall(raw: bytes) -> Loan:
-    """Read a remembered loan; raises msgspec.MsgspecError."""
-    return _decoder.decode(raw)
+    return shortened(changed)

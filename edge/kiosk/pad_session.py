@@ -1,5 +1,7 @@
 """What lies on the pad, and what a reader wants by laying it there. Pure: no clock, no I/O.
 
+Times are seconds of the monotonic clock.
+
 A session begins with the first tag and ends when the pad is empty. In a session with a card, books
 are lent to it; in one without, they are taken back. Whatever is dealt with is not dealt with again
 until it has been lifted.
@@ -10,17 +12,16 @@ from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import NamedTuple
 
-from contracts.instants import SECOND, Instant
 from contracts.records import LoanAction
 from drivers.capabilities import Tag
 from drivers.protocols.rfid.tag_content import TagContent
 
-ABSENCE = SECOND
-"""A tag missed for less has not been lifted: fields have holes."""
-STABLE = SECOND
-"""Books lie this long without a card before they are taken back; a card may follow."""
-IDLE = 30 * SECOND
-"""A card that lay this long while nothing came was forgotten; nothing more is lent to it."""
+ABSENCE = 1.0
+"""Seconds; a tag missed for less has not been lifted: fields have holes."""
+STABLE = 1.0
+"""Seconds that books lie without a card before they are taken back; a card may follow."""
+IDLE = 30.0
+"""Seconds; a card that lay this long while nothing came was forgotten: nothing is lent to it."""
 MOST_READS = 8
 
 
@@ -29,8 +30,8 @@ class Lying:
     """One tag."""
 
     uid: str
-    since: Instant
-    missing: Instant | None = None
+    since: float
+    missing: float | None = None
     """Since which look it has not answered. A long pause between two looks lifts nothing."""
     dsfid: int = 0
     content: TagContent | None = None
@@ -50,11 +51,13 @@ class Lying:
 class Pad:
     """Everything on the pad at the last look."""
 
-    at: Instant = 0
+    at: float = 0.0
     tags: Mapping[str, Lying] = field(default_factory=lambda: MappingProxyType({}))
     had_card: bool = False
-    moved: Instant = 0
+    moved: float = 0.0
     """When something last came, or was dealt with."""
+    unclear: bool = False
+    """Nobody knows what was dealt with before a restart: nothing is until all was lifted."""
 
     @property
     def here(self) -> list[Lying]:
@@ -75,13 +78,18 @@ class Dealing(NamedTuple):
     card: str = ""
 
 
-def restored(uids: Iterable[str], at: Instant, *, had_card: bool) -> Pad:
+def restored(uids: Iterable[str], at: float, *, had_card: bool) -> Pad:
     """Give the pad as it was before a restart: these tags had been dealt with."""
     tags = {uid: Lying(uid, at, at, dealt=True) for uid in uids}
     return Pad(at, MappingProxyType(tags), had_card, at)
 
 
-def look(pad: Pad, tags: Sequence[Tag], at: Instant) -> Pad:
+def unclear(at: float) -> Pad:
+    """Give a pad of which nobody knows any more what was dealt with."""
+    return Pad(at, had_card=True, moved=at, unclear=True)
+
+
+def look(pad: Pad, tags: Sequence[Tag], at: float) -> Pad:
     """Take an inventory into account."""
     answering = {tag.uid: tag for tag in tags}
     lying: dict[str, Lying] = {}
@@ -99,7 +107,7 @@ def look(pad: Pad, tags: Sequence[Tag], at: Instant) -> Pad:
     return replace(pad, at=at, tags=MappingProxyType(lying), moved=at if came else pad.moved)
 
 
-def _forgotten(pad: Pad, tag: Lying, at: Instant) -> bool:
+def _forgotten(pad: Pad, tag: Lying, at: float) -> bool:
     return tag.content is not None and tag.content.is_card and at - pad.moved >= IDLE
 
 
@@ -128,7 +136,7 @@ def _with(pad: Pad, changed: Iterable[Lying]) -> Pad:
 
 def wanted(pad: Pad) -> Dealing | None:
     """Say what to do next, one item at a time: the pad is looked at again before the next."""
-    if any(tag.unread for tag in pad.tags.values()):
+    if pad.unclear or any(tag.unread for tag in pad.tags.values()):
         return None
     cards = [tag for tag in pad.here if tag.content is not None and tag.content.is_card]
     if pad.had_card:

@@ -1,52 +1,48 @@
 """Whether a device is there, and when to try it again."""
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from random import Random
 
-from contracts.instants import SECOND, Instant
-from drivers.capabilities import Now
-from edge.journal.port import Diary
-from edge.polling.availability import Health
+from drivers.errors import DriverError
+from edge.journal.port import Journal
+from edge.polling.availability import Availability
 from runtime.backoff import growing
+from runtime.clock import Clock
 
 FIRST_PAUSE = 1.0
 
 
-@dataclass(slots=True)
 class Watch:
     """One device; that it is gone, and that it is back, is journalled once each time."""
 
-    device: str
-    diary: Diary
-    now: Now
-    dice: Callable[[], float]
-    longest: float = 30.0
-    """Seconds between two tries, at most."""
-    available: bool | None = field(default=None, init=False)
-    """None: not tried since the start."""
-    failures: int = field(default=0, init=False)
-    tried: Instant = field(default=0, init=False)
-    pause: float = field(default=0.0, init=False)
-    """Seconds to wait before trying again."""
-    _health: Health = field(init=False)
+    def __init__(
+        self, device: str, journal: Journal, clock: Clock, random: Random, longest: float = 30.0
+    ) -> None:
+        """Make it; `longest` is how many seconds there are between two tries, at most."""
+        self.available: bool | None = None
+        """None: not tried since the start."""
+        self.pause = 0.0
+        """Seconds to wait before trying again."""
+        self._clock = clock
+        self._random = random
+        self._longest = longest
+        self._failures = 0
+        self._tried = 0.0
+        self._availability = Availability(device, journal, clock)
 
-    def __post_init__(self) -> None:
-        self._health = Health(self.device, self.diary, self.now)
-
-    async def gone(self, cause: Exception) -> None:
+    def gone(self, error: DriverError) -> None:
         """Take note of a failure."""
-        self.failures += 1
-        self.available, self.tried = False, self.now()
-        self.pause = growing(self.failures, FIRST_PAUSE, self.longest, self.dice)
-        await self._health.gone(str(cause))
+        self._failures += 1
+        self.available, self._tried = False, self._clock.monotonic()
+        self.pause = growing(self._failures, FIRST_PAUSE, self._longest, self._random.random)
+        self._availability.gone(error)
 
-    async def back(self) -> None:
+    def back(self) -> None:
         """Take note of a success."""
-        self.failures, self.pause = 0, 0.0
-        self.available, self.tried = True, self.now()
-        await self._health.there()
+        self._failures, self.pause = 0, 0.0
+        self.available, self._tried = True, self._clock.monotonic()
+        self._availability.back()
 
     def due(self, after: float) -> bool:
         """Say whether it is time to try again: `after` seconds of calm, or the pause is over."""
         wait = after if self.available else self.pause
-        return self.available is None or self.now() - self.tried >= wait * SECOND
+        return self.available is None or self._clock.monotonic() - self._tried >= wait

@@ -1,47 +1,56 @@
-"""Whether a device is there, said once each time it changes."""
+"""Whether a device is there, as journalled: said once each time it changes."""
 
 import logging
-from collections.abc import Callable
 
-from contracts.instants import Instant
+from msgspec import Struct
+
+from contracts.bounds import shortened
 from contracts.records import DeviceChanged
-from edge.journal.port import Diary
+from drivers.errors import DriverBugError
+from edge.journal.port import Journal
+from runtime.clock import Clock
 
 log = logging.getLogger(__name__)
 
-KEY = "device/"
-"""What is remembered under it: whether the device was last said to be there."""
+KIND = "device"
 
 
-class Health:
-    """Whether a device is there, as journalled: said once each time it changes."""
+class Available(Struct, frozen=True):
+    """What was last said of a device."""
 
-    def __init__(self, device: str, diary: Diary, now: Callable[[], Instant]) -> None:
+    there: bool
+
+
+class Availability:
+    """Takes note of answers and failures of one device."""
+
+    def __init__(self, device: str, journal: Journal, clock: Clock) -> None:
         self._device = device
-        self._diary = diary
-        self._now = now
-        said = diary.recall(KEY + device).get(KEY + device)
-        self._there = None if said is None else said == b"1"
+        self._journal = journal
+        self._clock = clock
+        self._memory = journal.memory(KIND, Available)
+        said = self._memory.values.get(device)
+        self._there = None if said is None else said.there
         self._said_here = False
 
-    async def there(self) -> None:
+    def back(self) -> None:
         """Take note that it answered."""
         if self._there is not True:
             log.info("%s is %s", self._device, "back" if self._there is False else "there")
-            await self._say(available=True, cause="")
+            self._say(there=True)
 
-    async def gone(self, cause: str) -> None:
-        """Take note that it did not."""
+    def gone(self, error: Exception) -> None:
+        """Take note that it did not, and why."""
+        traced = error.__cause__ if isinstance(error, DriverBugError) else None
         if self._there is not False:
-            log.warning("%s is unavailable: %s", self._device, cause)
-            await self._say(available=False, cause=cause)
+            log.warning("%s is unavailable: %s", self._device, error, exc_info=traced)
+            self._say(there=False, cause=str(error))
         elif not self._said_here:
-            log.warning("%s is still unavailable: %s", self._device, cause)
+            log.warning("%s is still unavailable: %s", self._device, error, exc_info=traced)
             self._said_here = True
 
-    async def _say(self, *, available: bool, cause: str) -> None:
-        self._there, self._said_here = available, True
-        await self._diary.append(
-            [DeviceChanged(self._device, self._now(), available, cause)],
-            {KEY + self._device: b"1" if available else b"0"},
-        )
+    def _say(self, *, there: bool, cause: str = "") -> None:
+        self._there, self._said_here = there, True
+        changed = DeviceChanged(self._device, self._clock.wall(), there, cause)
+        change = self._memory.put(self._device, Available(there))
+        self._journal.append([shortened(changed)], [change])

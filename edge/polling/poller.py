@@ -1,76 +1,90 @@
-"""Polls one device for ever: the one place on the edge that outlives every failure."""
+"""Polls one device for ever, at a steady rate, whatever happens to it."""
 
-import asyncio
-import logging
-import random
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from math import floor
+from random import Random
+from zlib import crc32
 
-from contracts.instants import Instant
+from contracts.instants import MINUTE, SECOND
+from drivers.bulkhead import guarded
 from drivers.capabilities import Pollable
-from drivers.errors import DriverError, RefusedError
-from edge.journal.port import Diary
-from edge.polling.availability import Health
+from drivers.errors import DriverBugError, DriverError, RefusedError
+from edge.journal.port import Journal
+from edge.polling.availability import Availability
 from runtime.backoff import growing
+from runtime.clock import Clock
 
-log = logging.getLogger(__name__)
 FIRST_PAUSE = 0.5
 LONGEST_PAUSE = 5.0
 """Seconds: a device that comes back is polled again within this time …"""
 LONG_GONE = 300.0
 """… unless it has been away for so long (seconds) that its bus has better things to do."""
 LONGEST_PAUSE_LONG_GONE = 30.0
+SOON = 5.0
+"""Seconds after the start within which every device is polled for the first time."""
 
 
-@dataclass(frozen=True, slots=True)
-class Pace:
-    """Where time comes from; monotonic seconds, never the wall clock."""
+class Poller:
+    """Journals what one device says when it is asked."""
 
-    clock: Callable[[], float] = field(default_factory=lambda: asyncio.get_running_loop().time)
-    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
-    dice: Callable[[], float] = random.random
+    def __init__(self, driver: Pollable, journal: Journal, clock: Clock, random: Random) -> None:
+        self._driver = driver
+        self._journal = journal
+        self._clock = clock
+        self._random = random
+        self._availability = Availability(driver.device, journal, clock)
+        self._failures = 0
+        self._gone_since = 0.0
 
-
-async def keep_polling(
-    driver: Pollable, diary: Diary, now: Callable[[], Instant], pace: Pace | None = None
-) -> None:
-    """Poll until cancelled, at a steady rate. Raises what the diary raises, and nothing else."""
-    pace = pace or Pace()
-    health = Health(driver.device, diary, now)
-    failures, gone_since, due = 0, 0.0, pace.clock()
-    while True:
-        begun = pace.clock()
-        try:
-            readings = await driver.poll()
-        except DriverError as error:
-            cause, refused = str(error), isinstance(error, RefusedError)
-        except Exception as error:  # one broken driver must not stop the others
-            if not failures:
-                log.exception("%s has a bug in its driver; report it", driver.device)
-            cause, refused = f"driver bug: {error!r}", True
+    async def run(self) -> None:
+        """Poll until cancelled."""
+        period, share = self._driver.period, phase(self._driver.device)
+        now = self._clock.monotonic()
+        # Beats are counted from the start's minute: devices of one period keep their distances.
+        minute = now - self._clock.wall() % MINUTE / SECOND
+        beat = next_beat(minute + share * period, period, now)
+        if beat - now > share * SOON:  # the first poll does not wait for it
+            beat -= period
+            await self._clock.sleep(share * SOON)
         else:
-            failures = 0
-            await health.there()
-            if readings:
-                await diary.append(readings)
-            due = next_due(due, driver.period, pace.clock())
-            await pace.sleep(due - pace.clock())
-            continue
-        if not failures:
-            gone_since = begun
-        failures += 1
-        await health.gone(cause)
-        long_gone = refused or pace.clock() - gone_since > LONG_GONE
+            await self._clock.sleep(beat - now)
+        while True:
+            pause = await self.poll()
+            if pause is None:
+                beat = next_beat(beat, period, max(self._clock.monotonic(), beat))
+                pause = beat - self._clock.monotonic()
+            await self._clock.sleep(pause)
+
+    async def poll(self) -> float | None:
+        """Poll once. Give how many seconds to wait when that failed, None for the next beat."""
+        begun = self._clock.monotonic()
+        try:
+            samples = await guarded(self._driver.poll)
+        except DriverError as error:
+            return self._failed(error, begun)
+        self._failures = 0
+        self._availability.back()
+        if samples:
+            self._journal.append(samples)
+        return None
+
+    def _failed(self, error: DriverError, begun: float) -> float:
+        if not self._failures:
+            self._gone_since = begun
+        self._failures += 1
+        self._availability.gone(error)
+        hopeless = isinstance(error, RefusedError | DriverBugError)
+        long_gone = hopeless or self._clock.monotonic() - self._gone_since > LONG_GONE
         longest = LONGEST_PAUSE_LONG_GONE if long_gone else LONGEST_PAUSE
         # A device that is asked rarely by design is not asked more often because it fails.
-        first = max(FIRST_PAUSE, min(driver.period, longest))
-        await pace.sleep(growing(failures, first, longest, pace.dice))
-        due = pace.clock()
+        first = max(FIRST_PAUSE, min(self._driver.period, longest))
+        return growing(self._failures, first, longest, self._random.random)
 
 
-def next_due(due: float, period: float, now: float) -> float:
-    """Give the next beat of a steady rate; beats that were missed are left out, not made up."""
-    if period <= 0:
-        return now
-    missed = max(0, int((now - due) // period))
-    return due + (missed + 1) * period
+def phase(device: str) -> float:
+    """Give a device's place within its period, from 0 to 1: always the same, and spread evenly."""
+    return crc32(device.encode()) / 2**32
+
+
+def next_beat(beat: float, period: float, now: float) -> float:
+    """Give the first beat after `now`; beats that were missed are left out, not made up."""
+    return beat + (floor((now - beat) / period) + 1) * period

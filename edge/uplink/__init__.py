@@ -1,1 +1,1 @@
-"""The way to the gateway: reads the journal, nobody reads it."""
+"""Carries the journal to the gateway, and says how the edge is."""

@@ -1,131 +1,91 @@
-"""What to send next: live data first, backlog beside it at a bounded rate. Pure: no I/O, no clock.
+"""What to send next: the newest first, the backlog beside it. Pure: no I/O, no clock.
 
-Numbers below the horizon are backlog. Live numbers are sent as soon as they are on disk, whatever
-is unacknowledged; when nobody acknowledges them in time they become backlog, which is sent in
-order, a few batches at a time, and sent again with growing pauses until it is acknowledged.
-Times are seconds of a monotonic clock.
+What the gateway named once is not sent again; what a second ack names, for a batch sent after the
+first came, may be deleted. So no single message deletes anything. Backlog lives on credit from
+acks: a window of batches that grows with each and is halved when one is late; what is live is
+never queued behind it. Times are seconds of a monotonic clock.
 """
 
-from dataclasses import dataclass
-from typing import NamedTuple
+from collections.abc import Iterable
 
+from contracts.messages import Ack
 from contracts.ranges import Range, Ranges
+from edge.journal.numbers import shared, without
+from edge.journal.rows import Limits
+from edge.journal.tracks import Track
+from edge.uplink.naming import (
+    UNCONFIRMED,
+    Flight,
+    Named,
+    Naming,
+    Pick,
+    all_named,
+    flying,
+    free,
+)
 
-MOST_RECORDS = 500
-MOST_BYTES = 900_000
-WINDOW = 4
+LIMITS = Limits(2_000, 256 * 1024)
+"""Of one batch."""
+PRESENT = 500
+"""Records that are the present when the broker is back; what is older is backlog."""
+FIRST_WINDOW, LARGEST_WINDOW = 4, 64
 """Batches of backlog that may be unacknowledged at once."""
+MOST_BYTES = 8 * 2**20
 LIVE_WINDOW = 16
 """Live batches whose acknowledgement is awaited; older ones become backlog."""
-PACE = 0.1
-"""Seconds between two batches of backlog."""
+LIVE_PACE = 0.05
+"""Seconds between two live batches."""
 PATIENCE = 5.0
 """Seconds to wait for an acknowledgement; doubles while none comes at all."""
 LONGEST_PATIENCE = 30.0
-OVERTAKEN = 0.3
+RETRY = 2.0
+"""Seconds after which what was answered, but not taken, is sent again."""
+OVERTAKEN = 1.0
 """Seconds; a batch sent that much before one that is acknowledged will not be any more."""
+CONFIRM = 1.5
+"""Seconds of quiet after which the newest record that was named once is sent again."""
 
 
-class Pick(NamedTuple):
-    """Numbers to send in one batch, at most `MOST_RECORDS`."""
+class SendWindow:
+    """Keeps the books of what is sent in one session: the life of the sender."""
 
-    first: int
-    last: int
-    live: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Flight:
-    """A batch that was sent and is not yet acknowledged."""
-
-    last: int
-    live: bool
-    sent: float
-    deadline: float
-
-
-def without(numbers: Ranges, taken: Ranges) -> Ranges:
-    """Give the numbers that are in the first set and not in the second."""
-    return Ranges(
-        (low, high) for one in numbers for low, high in taken.missing(one.first, one.last)
-    )
-
-
-def shared(numbers: Ranges, others: Ranges) -> Ranges:
-    """Give the numbers that are in both sets."""
-    return Ranges(
-        (low, high) for one in others for low, high in numbers.within(one.first, one.last)
-    )
-
-
-class Outbox:
-    """Keeps the books of one stream's sending."""
-
-    def __init__(self, pending: Ranges, last: int, present: int = MOST_RECORDS) -> None:
-        self._present = present
-        self.pending = pending
-        """On disk and not acknowledged."""
-        self.last = last
-        """The newest number on disk."""
-        self.flights: dict[int, Flight] = {}
+    def __init__(self, session: str, present: int = PRESENT) -> None:
         self.online = False
         """Whether anything may be sent."""
-        self._horizon = last + 1
+        self.flights: dict[int, Flight] = {}
+        self._session = session
+        self._present = present
+        self._books: dict[tuple[str, str], Naming] = {}
+        self._k = 0
+        self._window = FIRST_WINDOW
         self._patience = PATIENCE
-        self._stalled = False
-        self._backlog_from = 0.0
+        self._live_from = 0.0
+        self._suspect: dict[str, int] = {}
+        self._heard_new = -UNCONFIRMED
 
     @property
-    def oldest(self) -> int:
-        """The lowest number that is unacknowledged, or the next that will be given."""
-        first = next(iter(self.pending), None)
-        return first.first if first else self.last + 1
+    def settled(self) -> bool:
+        """Whether the gateway has named everything that is held."""
+        return all(not len(without(one.track.held, one.named)) for one in self._books.values())
 
-    def appended(self, last: int) -> None:
-        """Take note that numbers up to `last` are on disk."""
-        if last > self.last:
-            self.pending = self.pending.union([(self.last + 1, last)])
-            self.last = last
-
-    def given_up(self, ranges: Ranges) -> None:
-        """Take note that these numbers were thinned and can never be sent."""
-        self.pending = without(self.pending, ranges)
-
-    def acknowledged(self, committed: Ranges, now: float) -> Ranges:
-        """Take note of what the gateway has; give the part that it had not confirmed before."""
-        news = shared(self.pending, committed)
-        if not len(news):
-            return news
-        self.pending = without(self.pending, news)
-        landed = [
-            first
-            for first, flight in self.flights.items()
-            if not len(self.pending.within(first, flight.last))
-        ]
-        if landed:
-            # The wire keeps the order: what went out well before something that arrived is lost.
-            newest = max(self.flights.pop(first).sent for first in landed)
-            for first in list(self.flights):
-                if self.flights[first].sent < newest - OVERTAKEN:
-                    self._demote(first)
-        self._patience = PATIENCE
-        if self._stalled:
-            self._stalled = False
-            self._backlog_from = now
-        return news
+    def update(self, tracks: Iterable[Track]) -> None:
+        """See what is held now: newest first, as far as it matters."""
+        books: dict[tuple[str, str], Naming] = {}
+        for track in tracks:
+            book = self._books.get((track.stream, track.life))
+            if book is None:
+                book = Naming(track, 0 if self.online else horizon_of(track, self._present))
+            book.follow(track)
+            books[track.stream, track.life] = book
+        self._books = books
 
     def connected(self, now: float) -> None:
-        """Begin anew: nothing is in flight; all on disk is backlog but what is true now.
-
-        The newest records (`present` of them) go first, so that nobody waits for the present
-        behind the past.
-        """
+        """Begin anew: nothing is in flight, and what is true now goes first."""
         self.online = True
         self.flights.clear()
-        self._horizon = max(1, self.last + 1 - self._present)
-        self._patience = PATIENCE
-        self._stalled = False
-        self._backlog_from = now
+        self._window, self._patience, self._live_from = FIRST_WINDOW, PATIENCE, now
+        for book in self._books.values():
+            book.horizon = horizon_of(book.track, self._present)
 
     def disconnected(self) -> None:
         """Send nothing until connected again."""
@@ -134,69 +94,168 @@ class Outbox:
 
     def pick(self, now: float) -> Pick | None:
         """Say what to send now; None: nothing, until `wake_at` or until something happens."""
-        self._give_up_waiting(now)
+        self._expire(now)
         if not self.online:
             return None
-        return self._pick_live() or self._pick_backlog(now)
+        return self._pick_live(now) or self._pick_backlog() or self._confirm(now)
 
-    def sent(self, pick: Pick, first: int, last: int, now: float) -> None:
-        """Take note that `first..last` (of what was picked) went out."""
-        self.flights[first] = Flight(last, pick.live, now, now + self._patience)
-        if not pick.live:
-            self._backlog_from = max(self._backlog_from, now - PACE) + PACE
-            return
-        live = sorted(first for first, flight in self.flights.items() if flight.live)
-        if len(live) > LIVE_WINDOW:
-            self._demote(live[0])
+    def sent(self, pick: Pick, first: int, last: int, size: int, now: float) -> int:
+        """Take note that `first..last` go out; give the number of the batch."""
+        self._k += 1
+        deadline = now + self._patience
+        self.flights[self._k] = Flight(pick, first, last, size, now, deadline)
+        if pick.live:
+            self._live_from = now + LIVE_PACE
+            live = [k for k, flight in self.flights.items() if flight.pick.live]
+            if len(live) > LIVE_WINDOW:
+                self._demote(live[0])
+        return self._k
+
+    def answered(self, ack: Ack, committed: Ranges, now: float) -> list[Named]:
+        """Take the gateway's word for what it has, and say what of that is news.
+
+        An ack of another session, or for a batch that was not yet sent, says nothing. One that
+        names no session is of 0.1: it counts once per batch that was sent since the last.
+        """
+        if ack.session or ack.k:
+            if ack.session != self._session or not 1 <= ack.k <= self._k:
+                return []
+            self._heard_new = now
+            book = self._books.get((ack.stream, ack.life))
+            books, k = ([book] if book else []), ack.k
+        elif now < self._heard_new + UNCONFIRMED:
+            return []  # the gateway is a later one: this is not its own
+        else:
+            books = [one for one in self._books.values() if one.track.stream == ack.stream]
+            k = self._k
+            if books and (committed.last or 0) >= books[0].track.next:
+                return self._strange(ack.stream)
+        named: list[Named] = []
+        for book in books:
+            numbers = shared(book.track.held, committed)
+            one = book.take(numbers, k, self._k, now)
+            if len(one.once) or len(one.twice) or ack.refused:
+                named.append(one._replace(refused=ack.refused))
+        self._land(ack.k, now)
+        return named
 
     def wake_at(self) -> float | None:
         """Say when `pick` may have an answer that it has not now, if nothing else happens."""
         if not self.online:
             return None
         moments = [flight.deadline for flight in self.flights.values()]
-        if self._may_send_backlog() and self._first_free(1, self._horizon - 1):
-            moments.append(self._backlog_from)
+        for book in self._books.values():
+            if not book.track.readable:
+                continue
+            if book.once:
+                moments.append(book.once[0].since + UNCONFIRMED)
+            if book.to_confirm() and not flying(book, self.flights.values()):
+                moments.append(book.quiet_since + CONFIRM)
+            if book.track.current and self._free(book, book.horizon + 1, book.track.next):
+                moments.append(self._live_from)
         return min(moments, default=None)
 
-    def _give_up_waiting(self, now: float) -> None:
-        late = [first for first, flight in self.flights.items() if flight.deadline <= now]
-        flights = [self._demote(first) for first in late]
+    def _pick_live(self, now: float) -> Pick | None:
+        if now < self._live_from:
+            return None
+        for book in self._books.values():
+            if book.track.current and book.track.readable:
+                free = self._free(book, book.horizon + 1, book.track.next)
+                if free:
+                    return Pick(book.track.stream, book.track.life, *free, live=True)
+        return None
+
+    def _pick_backlog(self) -> Pick | None:
+        flights = [one for one in self.flights.values() if not (one.pick.live or one.answered)]
+        if len(flights) >= self._window or sum(one.size for one in flights) >= MOST_BYTES:
+            return None
+        for book in sorted(self._books.values(), key=_urgency):
+            track = book.track
+            if track.readable:
+                free = self._free(book, 1, book.horizon if track.current else track.next)
+                if free:
+                    return Pick(track.stream, track.life, *free, live=False)
+        return None
+
+    def _confirm(self, now: float) -> Pick | None:
+        for book in self._books.values():
+            track = book.track
+            quiet = now >= book.quiet_since + CONFIRM
+            if track.readable and quiet and not flying(book, self.flights.values()):
+                newest = book.to_confirm()
+                if newest:
+                    return Pick(track.stream, track.life, newest, newest, live=False)
+        return None
+
+    def _free(self, book: Naming, first: int, last: int) -> Range | None:
+        return free(book, self.flights.values(), first, last, LIMITS.records)
+
+    def _expire(self, now: float) -> None:
+        for book in self._books.values():
+            book.doubt_old(now)
+        over = [k for k, flight in self.flights.items() if flight.deadline <= now]
+        late = [flight for k in over if not (flight := self._demote(k)).answered]
         if late:
-            self._stalled = True
+            self._window = max(1, self._window // 2)
             # Batches that were sent together are late together, and count once.
-            if max(flight.deadline - flight.sent for flight in flights) >= self._patience - 0.001:
+            if max(one.deadline - one.sent for one in late) >= self._patience - 0.001:
                 self._patience = min(2 * self._patience, LONGEST_PATIENCE)
 
-    def _demote(self, first: int) -> Flight:
-        flight = self.flights.pop(first)
-        self._horizon = max(self._horizon, flight.last + 1)
+    def _demote(self, k: int) -> Flight:
+        flight = self.flights.pop(k)
+        book = self._books.get((flight.pick.stream, flight.pick.life))
+        if book is not None:
+            book.horizon = max(book.horizon, flight.last)
         return flight
 
-    def _pick_live(self) -> Pick | None:
-        free = self._first_free(self._horizon, self.last)
-        return Pick(free.first, free.last, live=True) if free else None
+    def _land(self, k: int, now: float) -> None:
+        """End the flight that was answered, and those whose numbers are all named by now."""
+        landed = [
+            k
+            for k, one in self.flights.items()
+            if all_named(self._books.get((one.pick.stream, one.pick.life)), one)
+        ]
+        newest = max((self.flights[number].sent for number in landed), default=-1.0)
+        for number in landed:
+            if not self.flights.pop(number).pick.live:
+                self._window = min(self._window + 1, LARGEST_WINDOW)
+        flight = self.flights.get(k)
+        if flight is not None:
+            flight.answered, flight.deadline = True, now + RETRY
+            newest = max(newest, flight.sent)
+        if landed or flight is not None:
+            self._patience = PATIENCE
+        for number, other in list(self.flights.items()):
+            if not other.answered and other.sent < newest - OVERTAKEN:
+                self._demote(number)
 
-    def _pick_backlog(self, now: float) -> Pick | None:
-        if now < self._backlog_from or not self._may_send_backlog():
-            return None
-        free = self._first_free(1, self._horizon - 1)
-        return Pick(free.first, free.last, live=False) if free else None
+    def _strange(self, stream: str) -> list[Named]:
+        """Judge an ack of 0.1 that names numbers which were never given.
 
-    def _may_send_backlog(self) -> bool:
-        # While nobody answers at all, one batch now and then is enough to find out.
-        window = 1 if self._stalled else WINDOW
-        return sum(not flight.live for flight in self.flights.values()) < window
+        Two of them, with a batch sent in between: an old copy of the journal was put back.
+        """
+        before = self._suspect.setdefault(stream, self._k)
+        book = next(
+            (
+                one
+                for one in self._books.values()
+                if one.track.stream == stream and one.track.life == self._session
+            ),
+            None,
+        )
+        if book is None or before == self._k:
+            return []
+        del self._suspect[stream]
+        track = book.track
+        return [Named(stream, track.life, Ranges(), Ranges(), refused=track.since)]
 
-    def _first_free(self, first: int, last: int) -> Range | None:
-        """Give the lowest run that is pending and not in flight, cut to a batch."""
-        flying = Ranges((low, flight.last) for low, flight in self.flights.items())
-        begin = first
-        while begin <= last:
-            waiting = next(iter(self.pending.within(begin, last)), None)
-            if waiting is None:
-                return None
-            free = next(iter(flying.missing(waiting.first, waiting.last)), None)
-            if free is not None:
-                return Range(free.first, min(free.last, free.first + MOST_RECORDS - 1))
-            begin = waiting.last + 1
-        return None
+
+def _urgency(book: Naming) -> tuple[bool, bool, int]:
+    """Sort what is in memory first, then the own stream, its newest life first."""
+    track = book.track
+    return (track.use != "volatile", track.use != "own", -track.since)
+
+
+def horizon_of(track: Track, present: int) -> int:
+    """Give the last number that is not of the present."""
+    return max(0, track.next - 1 - present)

@@ -3,36 +3,86 @@
 import asyncio
 import contextlib
 import logging
-from collections.abc import Awaitable, Callable, Sequence
-from typing import NamedTuple
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import NamedTuple, Protocol
 
+import msgspec
+
+from contracts.bounds import shortened
 from contracts.codec import ContractError, encode
 from contracts.instants import Instant
-from contracts.messages import Card, Presence
+from contracts.messages import Presence, StreamState
 from contracts.topics import EdgeTopics
-from edge.commands.inbox import Commands
-from edge.journal.journal import Journal
+from edge.journal.port import State
+from edge.journal.tracks import Track
+from edge.uplink.layouts import Layouts
 from edge.uplink.uplink import Publish, Uplink
-from runtime.mqtt.connection import heed_cancellation
+from runtime.clock import Clock
 
 log = logging.getLogger(__name__)
 
 REFRESH = 30.0
-"""Seconds between two presences at most; each must be confirmed, so it also proves the link."""
-LOOK = 2.0
+"""Seconds between two presences at most."""
+LOOK = 1.0
+"""Seconds between two looks at what changed."""
 NOTEWORTHY = 0.01
-"""A change of the journal's fill that is told at once."""
+"""A change of a share that is told at once."""
 FAREWELL = 2.0
 """Seconds that saying goodbye may take."""
+MOST_STREAMS = 64
 
 
-class Who(NamedTuple):
+class Inbox(Protocol):
+    """Who takes commands (`edge.commands.inbox`)."""
+
+    def take(self, payload: bytes) -> None:
+        """Take a command."""
+        ...
+
+    def refuse_input(self, reason: str) -> None:
+        """Take note of a message that makes no sense."""
+        ...
+
+
+class Condition(Protocol):
+    """What presence tells of a journal (`edge.journal.journal.Journal`)."""
+
+    life: str
+
+    @property
+    def state(self) -> State:
+        """Whether it is well."""
+        ...
+
+    def tracks(self) -> list[Track]:
+        """Give what is held."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Who:
     """An edge, and what it announces."""
 
     edge: str
     version: str
     topics: EdgeTopics
-    cards: Sequence[Card]
+    steps: Callable[[], int]
+    """Counts the steps of the wall clock that were seen."""
+
+
+class _Told(NamedTuple):
+    """What is worth a new presence."""
+
+    state: tuple[str, str]
+    streams: tuple[tuple[str, str], ...]
+    steps: int
+    shares: tuple[float, float]
+
+    def differs(self, other: "_Told") -> bool:
+        """Say whether it must be told anew."""
+        moved = max(abs(one - two) for one, two in zip(self.shares, other.shares, strict=True))
+        return self[:3] != other[:3] or moved >= NOTEWORTHY
 
 
 def will_of(edge: str) -> bytes:
@@ -40,33 +90,41 @@ def will_of(edge: str) -> bytes:
     return encode(Presence(edge, online=False))
 
 
-class Conversation:
-    """The edge's side of everything but the batches; told by `runtime.mqtt.client` what happens."""
+def streams_of(tracks: list[Track]) -> tuple[StreamState, ...]:
+    """Give the streams of which something is held, and the own one."""
+    found: dict[str, StreamState] = {}
+    for track in tracks:
+        found[track.stream] = StreamState(track.stream, track.next, track.oldest, track.use)
+    return tuple(sorted(found.values(), key=lambda one: one.use != "own"))[:MOST_STREAMS]
+
+
+class Session:
+    """The edge's side of everything but the batches; told by the broker's client what happens."""
 
     def __init__(
         self,
         who: Who,
-        journal: Journal,
+        journal: Condition,
+        layouts: Layouts,
         uplink: Uplink,
-        commands: Commands,
+        inbox: Inbox,
         publish: Publish,
-        now: Callable[[], Instant],
+        clock: Clock,
     ) -> None:
         self._who = who
         self._journal = journal
+        self._layouts = layouts
         self._uplink = uplink
-        self._commands = commands
+        self._inbox = inbox
         self._publish = publish
-        self._now = now
+        self._clock = clock
         self._up = asyncio.Event()
-        self._told_fill = 0.0
+        self._told: _Told | None = None
 
     async def greet(self) -> None:
         """Say what the edge is and offers."""
         await self._be_present(online=True)
-        for card in self._who.cards:
-            topic = self._who.topics.card + card.device
-            await self._publish(topic, encode(card), 1, retain=True)
+        await self._show_cards()
 
     def connected(self) -> None:
         """Begin to send batches."""
@@ -79,14 +137,14 @@ class Conversation:
         self._uplink.disconnected()
 
     async def received(self, topic: str, payload: bytes) -> None:
-        """Take an ack or a command. Raises JournalError."""
+        """Take an ack or a command."""
         if topic == self._who.topics.command:
-            await self._commands.take(payload)
+            self._inbox.take(payload)
         elif topic == self._who.topics.ack:
             try:
-                await self._uplink.acknowledge(payload)
+                self._uplink.acknowledge(payload)
             except ContractError as error:
-                await self._commands.refuse_input(str(error))
+                self._inbox.refuse_input(str(error))
         else:
             log.warning("a message on %s, to which nobody subscribed, is ignored", topic)
 
@@ -96,29 +154,56 @@ class Conversation:
             async with asyncio.timeout(FAREWELL):
                 await self._be_present(online=False)
 
-    async def stay_present(self, sleep: Callable[[float], Awaitable[None]] = asyncio.sleep) -> None:
-        """Repeat the presence now and then, and whenever the journal fills or drains."""
-        clock = asyncio.get_running_loop().time
-        told = clock()
+    async def run(self) -> None:
+        """Repeat the presence now and then, and within two seconds of a change."""
+        told = self._clock.monotonic()
         while True:
-            await sleep(LOOK)
+            await self._clock.sleep(LOOK)
             await self._up.wait()
-            changed = abs(self._journal.fill - self._told_fill) >= NOTEWORTHY
-            if changed or clock() - told >= REFRESH:
+            if self._layouts.forget():
+                await self._show_cards()
+            now = self._clock.monotonic()
+            if self._told is None or self._told.differs(self._tell()) or now - told >= REFRESH:
                 await self._be_present(online=True)
-                heed_cancellation()
-                told = clock()
+                told = now
+
+    async def _show_cards(self) -> None:
+        for card in self._layouts.cards():
+            topic = self._who.topics.card + card.device
+            await self._publish(topic, encode(card), retain=True)
 
     async def _be_present(self, *, online: bool) -> None:
-        self._told_fill = self._journal.fill
+        self._told = self._tell()
+        presence = self.presence(self._clock.wall(), online=online)
+        if not await self._publish(self._who.topics.state, encode(presence), retain=True):
+            self._told = None
+
+    def _tell(self) -> _Told:
+        state = self._journal.state
+        streams = tuple((one.stream, one.use) for one in streams_of(self._journal.tracks()))
+        told = (state.condition, state.reason)
+        return _Told(told, streams, self._who.steps(), (state.fill, state.disk))
+
+    def presence(self, at: Instant, *, online: bool) -> Presence:
+        """Give the presence as it is now."""
+        state = self._journal.state
+        streams = streams_of(self._journal.tracks())
+        own = next((one for one in streams if one.use == "own"), None)
         presence = Presence(
             self._who.edge,
             online,
-            self._now(),
-            self._journal.stream,
-            self._journal.last + 1,
-            self._uplink.oldest,
-            self._who.version,
-            self._journal.fill,
+            at,
+            version=self._who.version,
+            fill=state.fill,
+            session=self._journal.life,
+            streams=streams,
+            journal=state.condition,
+            disk=state.disk,
+            steps=self._who.steps(),
+            reason=state.reason,
         )
-        await self._publish(self._who.topics.state, encode(presence), 1, retain=True)
+        if own is not None:
+            presence = msgspec.structs.replace(
+                presence, stream=own.stream, next=own.next, oldest=own.oldest
+            )
+        return shortened(presence)

@@ -1,22 +1,24 @@
-"""Carries the journal to the gateway: batches out, acknowledged ranges in, pruning."""
+"""Carries the journal to the gateway: batches out, acknowledged numbers in."""
 
 import asyncio
 import contextlib
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from typing import Protocol
 
-from contracts.codec import ContractError, acks, encode_batch
+from contracts.codec import ContractError, acks, encode
+from contracts.instants import SECOND, Instant
 from contracts.ranges import Ranges
-from edge.journal.journal import Journal
+from edge.journal.rows import Limits, Piece, Stamp
+from edge.journal.tracks import Track
 from edge.uplink.ack_monitor import LONGEST_SILENCE, Hearing
-from edge.uplink.send_window import MOST_BYTES, MOST_RECORDS, Outbox, Pick
-from runtime.mqtt.connection import heed_cancellation
+from edge.uplink.batches import Sender, batch_of, fitting
+from edge.uplink.send_window import LIMITS, SendWindow
 
 log = logging.getLogger(__name__)
 
-PRUNING = 1.0
-"""Seconds between two prunings; what was acknowledged meanwhile goes in one transaction."""
+AGAIN = 0.1
+"""Seconds until a piece that could not be read is tried again."""
 
 
 class Publish(Protocol):
@@ -29,126 +31,170 @@ class Publish(Protocol):
         ...
 
 
+class Source(Protocol):
+    """What the uplink needs of a journal (`edge.journal.journal.Journal`)."""
+
+    life: str
+
+    def listen(self, listener: Callable[[], None]) -> None:
+        """Ask to be called after each change."""
+        ...
+
+    def tracks(self) -> list[Track]:
+        """Give what is held."""
+        ...
+
+    async def read(self, stream: str, first: int, last: int, limits: Limits) -> Piece | None:
+        """Give consecutive records down from `last`."""
+        ...
+
+    def named(self, stream: str, once: Ranges, twice: Ranges) -> None:
+        """Take note of what the gateway named."""
+        ...
+
+    def refuse(self, stream: str, life: str, first: int) -> None:
+        """Take note that the gateway does not take a life's rows from `first` on."""
+        ...
+
+
+class Heard:
+    """The newest instant of the gateway that came, and when that was."""
+
+    def __init__(self, monotonic: Callable[[], float]) -> None:
+        self._monotonic = monotonic
+        self._sent: Instant = 0
+        self._at = 0.0
+
+    def take(self, sent: Instant) -> None:
+        """Take note of a message that says when it was sent."""
+        now = self._monotonic()
+        # One that was delayed is older than what is known; a gateway that began anew may be too.
+        if sent and (sent > self._sent or now - self._at > LONGEST_SILENCE):
+            self._sent, self._at = sent, now
+
+    @property
+    def newest(self) -> tuple[Instant, int] | None:
+        """When the gateway sent it, and how long ago it came, in microseconds."""
+        if not self._sent:
+            return None
+        return self._sent, round((self._monotonic() - self._at) * SECOND)
+
+    def gateway_now(self) -> Instant | None:
+        """Give the gateway's time at least; None when nothing was heard."""
+        newest = self.newest
+        return None if newest is None else sum(newest)
+
+
 class Uplink:
     """Sends one journal until every record of it is acknowledged."""
 
     def __init__(
-        self, journal: Journal, topic: str, publish: Publish, present: int = MOST_RECORDS
+        self,
+        journal: Source,
+        topic: str,
+        publish: Publish,
+        monotonic: Callable[[], float],
+        stamp: Callable[[], Stamp],
     ) -> None:
+        self.heard = Heard(monotonic)
+        self.ignored = 0
+        """Acks that said nothing new: repeated, or of another session."""
         self._journal = journal
         self._topic = topic
         self._publish = publish
-        self._outbox = Outbox(journal.pending, journal.last, present)
-        self._clock = asyncio.get_running_loop().time
+        self._monotonic = monotonic
+        self._stamp = stamp
+        self._window = SendWindow(journal.life)
         self._hearing = Hearing()
         self._wake = asyncio.Event()
-        self._prunable = Ranges()
-        self._committed = asyncio.Event()
-        self._drained = asyncio.Event()
-        journal.tell(self._written)
-        self._look()
-
-    @property
-    def oldest(self) -> int:
-        """The lowest number that is unacknowledged."""
-        return self._outbox.oldest
+        self._settled = asyncio.Event()
+        journal.listen(self._changed)
+        self._changed()
 
     @property
     def online(self) -> bool:
         """Whether batches can go out."""
-        return self._outbox.online
+        return self._window.online
 
     def connected(self) -> None:
         """Begin to send."""
-        self._outbox.connected(self._clock())
+        self._window.update(self._journal.tracks())
+        self._window.connected(self._monotonic())
         self._wake.set()
 
     def disconnected(self) -> None:
         """Stop sending, and forget what was under way."""
-        self._outbox.disconnected()
+        self._window.disconnected()
         self._hearing.cut()
 
-    async def drained(self) -> None:
-        """Wait until nothing is unacknowledged."""
-        await self._drained.wait()
+    async def settled(self) -> None:
+        """Wait until the gateway has named everything."""
+        await self._settled.wait()
 
-    async def acknowledge(self, payload: bytes) -> None:
-        """Take the gateway's word for what it has. Raises ContractError and JournalError."""
+    def acknowledge(self, payload: bytes) -> None:
+        """Take the gateway's word for what it has. Raises ContractError."""
         ack = acks.decode(payload)
-        if ack.stream != self._journal.stream:
-            return  # of an earlier journal of this edge
-        if self._hearing.heard():
-            log.info("the gateway acknowledges again")
         try:
             committed = Ranges(ack.committed)
         except ValueError as error:
             raise ContractError(f"Ack: {error}") from error
-        if (committed.last or 0) > self._outbox.last:
-            # Its numbers would be given twice, and the gateway would take new records for copies.
-            raise await self._journal.disown(
-                f"an old copy was put back: the gateway has record {committed.last} of this stream,"
-                f" whose last is {self._outbox.last}"
-            )
-        news = self._outbox.acknowledged(committed, self._clock())
-        if len(news):
-            self._prunable = self._prunable.union(news)
-            self._committed.set()
-            self._look()
-            self._wake.set()
+        if ack.session in ("", self._journal.life):
+            self.heard.take(ack.sent)
+            if self._hearing.heard():
+                log.info("the gateway acknowledges again")
+        named = self._window.answered(ack, committed, self._monotonic())
+        self.ignored += not named
+        for one in named:
+            if len(one.once) or len(one.twice):
+                self._journal.named(one.stream, one.once, one.twice)
+            if one.refused:
+                self._journal.refuse(one.stream, one.life, one.refused)
+        self._changed()
 
     async def run(self) -> None:
-        """Send what is to be sent, when it is to be sent. Raises JournalError."""
+        """Send what is to be sent, when it is to be sent."""
         while True:
-            pick = self._outbox.pick(self._clock())
-            if self._hearing.overdue(self._clock()):
-                log.warning(
-                    "no acknowledgement for %d s, though the broker takes what is sent to %s: does"
-                    " the gateway run, and does the broker let both read and write their topics?",
-                    LONGEST_SILENCE,
-                    self._topic,
-                )
-            if pick is None:
+            self._wake.clear()
+            wait = await self.step()
+            if wait is None or wait > 0:
                 with contextlib.suppress(TimeoutError):
-                    async with asyncio.timeout_at(self._outbox.wake_at()):
+                    async with asyncio.timeout(wait):
                         await self._wake.wait()
-                self._wake.clear()
-            else:
-                await self._send(pick)
-                heed_cancellation()
 
-    async def prune(self, sleep: Callable[[float], Awaitable[None]] = asyncio.sleep) -> None:
-        """Take out of the journal what the gateway has. Raises JournalError."""
-        while True:
-            await self._committed.wait()
-            self._committed.clear()
-            ranges, self._prunable = self._prunable, Ranges()
-            await self._journal.prune(ranges)
-            await sleep(PRUNING)
+    async def step(self) -> float | None:
+        """Send one batch; say in how many seconds there may be another, None: when woken."""
+        now = self._monotonic()
+        if self._hearing.overdue(now):
+            log.warning(
+                "no acknowledgement for %d s, though the broker takes what is sent to %s: does"
+                " the gateway run, and does the broker let both read and write their topics?",
+                LONGEST_SILENCE,
+                self._topic,
+            )
+        pick = self._window.pick(now)
+        if pick is None:
+            at = self._window.wake_at()
+            return None if at is None else max(at - now, 0.001)
+        piece = await self._journal.read(pick.stream, pick.first, pick.last, LIMITS)
+        oldest = next(
+            (one.oldest for one in self._journal.tracks() if one.stream == pick.stream), None
+        )
+        if piece is None or oldest is None or not self._window.online:
+            self._changed()
+            return AGAIN
+        piece = fitting(piece)
+        size = sum(row.weight for row in piece.rows)
+        k = self._window.sent(pick, piece.first, piece.last, size, now)
+        sender = Sender(self._journal.life, k, self._stamp(), self.heard.newest)
+        batch = batch_of(piece, oldest, sender)
+        if await self._publish(self._topic, encode(batch)):
+            self._hearing.sent(now)
+        return 0.0
 
-    async def _send(self, pick: Pick) -> None:
-        piece = await self._journal.read(pick.first, pick.last, MOST_RECORDS, MOST_BYTES)
-        begin = pick.last + 1 if piece is None else piece.first
-        if begin > pick.first:
-            # Acknowledged or thinned since it was picked: there is nothing left to send.
-            self._outbox.given_up(Ranges([(pick.first, begin - 1)]))
-            self._look()
-        if piece is None or piece.first not in self._outbox.pending:
-            return
-        last = piece.first + len(piece.bodies) - 1
-        self._outbox.sent(pick, piece.first, last, self._clock())
-        batch = encode_batch(self._journal.stream, piece.first, piece.bodies)
-        if await self._publish(self._topic, batch):
-            self._hearing.sent(self._clock())
-
-    def _written(self, last: int, thinned: Ranges) -> None:
-        self._outbox.appended(last)
-        if len(thinned):
-            self._outbox.given_up(thinned)
-        self._look()
-        self._wake.set()
-
-    def _look(self) -> None:
-        if len(self._outbox.pending):
-            self._drained.clear()
+    def _changed(self) -> None:
+        self._window.update(self._journal.tracks())
+        if self._window.settled:
+            self._settled.set()
         else:
-            self._drained.set()
+            self._settled.clear()
+        self._wake.set()

@@ -1,10 +1,10 @@
 """Alarms as rows for readers."""
 
 import json
-import sqlite3
 from typing import Any, NamedTuple
 
 from contracts.instants import Instant
+from runtime.database import Connection
 
 
 class Action(NamedTuple):
@@ -45,7 +45,7 @@ class Wanted(NamedTuple):
     """Only ids below this: the next page of a long list."""
 
 
-def alarms(store: sqlite3.Connection, wanted: Wanted) -> list[Alarm]:
+def alarms(store: Connection, wanted: Wanted) -> list[Alarm]:
     """Give alarms with their actions: open ones first, then the newest."""
     where, values = ["id < ?"], [wanted.before]
     if wanted.state == "open":
@@ -64,7 +64,7 @@ def alarms(store: sqlite3.Connection, wanted: Wanted) -> list[Alarm]:
     return [_alarm(store, row) for row in rows]
 
 
-def alarm(store: sqlite3.Connection, identity: int) -> Alarm | None:
+def alarm(store: Connection, identity: int) -> Alarm | None:
     """Give one alarm with its actions."""
     row = store.execute(
         "SELECT id, kind, source, space, priority, state, raised, noticed, cleared, code, params"
@@ -74,7 +74,7 @@ def alarm(store: sqlite3.Connection, identity: int) -> Alarm | None:
     return None if row is None else _alarm(store, row)
 
 
-def _alarm(store: sqlite3.Connection, row: tuple[Any, ...]) -> Alarm:
+def _alarm(store: Connection, row: tuple[Any, ...]) -> Alarm:
     actions = store.execute(
         "SELECT at, action, who, comment FROM alarm_action WHERE alarm = ? ORDER BY at, rowid",
         (row[0],),

@@ -1,9 +1,9 @@
 """Loans and returns as rows for readers."""
 
-import sqlite3
 from typing import NamedTuple
 
 from contracts.instants import Instant
+from runtime.database import Connection
 
 
 class Loan(NamedTuple):
@@ -21,9 +21,7 @@ class Loan(NamedTuple):
     changed: Instant
 
 
-def loans(
-    store: sqlite3.Connection, since: Instant, until: Instant, limit: int = 500
-) -> list[Loan]:
+def loans(store: Connection, since: Instant, until: Instant, limit: int = 500) -> list[Loan]:
     """Give the loans and returns that changed in [since, until), the newest first."""
     rows = store.execute(
         "SELECT id, kiosk, action, step, item, title, due, reason, begun, changed FROM loan"
@@ -33,7 +31,7 @@ def loans(
     return [Loan(*row) for row in rows]
 
 
-def staff_tasks(store: sqlite3.Connection, limit: int = 100) -> list[Loan]:
+def staff_tasks(store: Connection, limit: int = 100) -> list[Loan]:
     """Give the loans that somebody must look at, of whatever day."""
     rows = store.execute(
         "SELECT id, kiosk, action, step, item, title, due, reason, begun, changed FROM loan"
@@ -44,7 +42,7 @@ def staff_tasks(store: sqlite3.Connection, limit: int = 100) -> list[Loan]:
 
 
 def loan_counts(
-    store: sqlite3.Connection, since: Instant, until: Instant
+    store: Connection, since: Instant, until: Instant
 ) -> dict[tuple[str, str, str], int]:
     """Count loans by kiosk, action and step."""
     rows = store.execute(

@@ -1,12 +1,12 @@
 """The values of one point over time, thinned for a picture without hiding peaks or holes."""
 
-import sqlite3
 from collections.abc import Iterator
 from itertools import pairwise
 from typing import NamedTuple
 
 from contracts.instants import MINUTE, SECOND, Instant
 from gateway.devices.freshness import AHEAD
+from runtime.database import Connection, one, rows
 
 HOLE = 2.5
 """Intervals without a good value from which the line is broken."""
@@ -39,7 +39,7 @@ class _Row(NamedTuple):
 
 
 def of_point(
-    store: sqlite3.Connection, path: str, since: Instant, until: Instant, buckets: int
+    store: Connection, path: str, since: Instant, until: Instant, buckets: int
 ) -> Series | None:
     """Give the good values of a point in [since, until); None for an unknown point.
 
@@ -51,21 +51,22 @@ def of_point(
         return None
     point, period = row
     interval = period or _interval(store, point, since, until)
-    few = store.execute(
+    few = rows(
+        store,
         "SELECT at, value FROM reading"
         " WHERE point = ? AND at >= ? AND at < ? AND quality = 0 AND at <= received + ?"
         " ORDER BY at LIMIT ?",
         (point, since, until, AHEAD, buckets + 1),
-    ).fetchall()
+    )
     if len(few) <= buckets:
-        rows = [_Row(at, at, at, value, value, value, 1) for at, value in few]
-        return _columns(rows, 0, interval)
+        alone = [_Row(at, at, at, value, value, value, 1) for at, value in few]
+        return _columns(alone, 0, interval)
     width = -(-(until - since) // buckets)
     return _columns(list(_slices(store, point, since, until, width)), width, interval)
 
 
 def _slices(
-    store: sqlite3.Connection, point: int, since: Instant, until: Instant, width: int
+    store: Connection, point: int, since: Instant, until: Instant, width: int
 ) -> Iterator[_Row]:
     # One short range of the primary key for each slice: no sorting, however many readings.
     query = (
@@ -74,14 +75,13 @@ def _slices(
     )
     for begin in range(since, until, width):
         end = min(begin + width, until)
-        count, first, last, mean, low, high = store.execute(
-            query, (point, begin, end, AHEAD)
-        ).fetchone()
+        values = (point, begin, end, AHEAD)
+        count, first, last, mean, low, high = one(store, query, values)
         if count:
             yield _Row((begin + end) // 2, first, last, mean, low, high, count)
 
 
-def _interval(store: sqlite3.Connection, point: int, since: Instant, until: Instant) -> int:
+def _interval(store: Connection, point: int, since: Instant, until: Instant) -> int:
     """Learn the usual distance between two readings from the first ones; a minute if unsaid."""
     times = [
         at
@@ -121,7 +121,7 @@ def _append(series: Series, at: Instant, row: _Row | None) -> None:
     series.readings.append(row.readings if row else 0)
 
 
-def first_reading(store: sqlite3.Connection, paths: list[str], since: Instant) -> Instant | None:
+def first_reading(store: Connection, paths: list[str], since: Instant) -> Instant | None:
     """Give the time of the first reading of any of these points from `since` on."""
     found = [
         row[0]

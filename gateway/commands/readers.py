@@ -1,12 +1,12 @@
 """Commands as rows for readers."""
 
-import sqlite3
 from typing import NamedTuple
 
 import msgspec
 
 from contracts.instants import Instant
 from contracts.messages import Command
+from runtime.database import Connection
 
 _commands = msgspec.json.Decoder(Command)
 
@@ -27,7 +27,7 @@ class Order(NamedTuple):
 
 
 def commands(
-    store: sqlite3.Connection, device: str = "", identity: str = "", limit: int = 20
+    store: Connection, device: str = "", identity: str = "", limit: int = 20
 ) -> list[Order]:
     """Give the newest commands: all, of one device, or one by its id."""
     rows = store.execute(

@@ -1,11 +1,9 @@
 """What people and programs may ask of the gateway: acknowledge, comment, command."""
 
 import math
-import sqlite3
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple, TypeVar
-from uuid import uuid4
 
 from contracts.codec import encode
 from contracts.instants import SECOND, Instant
@@ -16,6 +14,7 @@ from gateway.engine.outbox import Outbox
 from gateway.engine.writer_thread import Keeper
 from gateway.ingest.pipeline import Ingest
 from gateway.storage.sqlite import StoreError
+from runtime.database import DatabaseError
 
 T = TypeVar("T")
 
@@ -63,7 +62,7 @@ class Desk:
         keeper: Keeper,
         outbox: Outbox,
         now: Callable[[], Instant],
-        new_id: Callable[[], str] = lambda: uuid4().hex,
+        new_id: Callable[[], str],
     ) -> None:
         self._site = site
         self._keeper = keeper
@@ -102,7 +101,7 @@ class Desk:
             return await self._keeper.ask(work)
         except AlarmError as error:
             raise DeskError(error.code, str(error)) from error
-        except (sqlite3.Error, StoreError) as error:
+        except (DatabaseError, StoreError) as error:
             raise DeskError(
                 "store-unavailable", f"the store cannot be written now ({error}); try again"
             ) from error

@@ -1,6 +1,5 @@
 """Points, devices and edges as rows for readers."""
 
-import sqlite3
 from typing import NamedTuple
 
 import msgspec
@@ -8,6 +7,7 @@ import msgspec
 from contracts.codec import cards
 from contracts.instants import Instant
 from contracts.messages import Card, Presence
+from runtime.database import Connection
 
 _presences = msgspec.json.Decoder(Presence)
 
@@ -43,7 +43,7 @@ class Edge(NamedTuple):
     presence: Presence
 
 
-def points(store: sqlite3.Connection) -> list[Point]:
+def points(store: Connection) -> list[Point]:
     """Give every point there ever was."""
     rows = store.execute(
         "SELECT path, device, quantity, unit, space, period FROM point ORDER BY path"
@@ -51,7 +51,7 @@ def points(store: sqlite3.Connection) -> list[Point]:
     return [Point(*row) for row in rows]
 
 
-def devices(store: sqlite3.Connection) -> list[Device]:
+def devices(store: Connection) -> list[Device]:
     """Give every device there ever was."""
     rows = store.execute(
         "SELECT id, edge, card, available, changed, cause FROM device ORDER BY edge, id"
@@ -62,7 +62,7 @@ def devices(store: sqlite3.Connection) -> list[Device]:
     ]
 
 
-def edges(store: sqlite3.Connection) -> list[Edge]:
+def edges(store: Connection) -> list[Edge]:
     """Give every edge there ever was."""
     rows = store.execute("SELECT id, online, changed, presence FROM edge ORDER BY id")
     return [

@@ -4,7 +4,7 @@ import asyncio
 
 
 class Outbox:
-    """What is to be sent, at QoS 1.
+    """What is to be sent.
 
     A newer message with the same key takes the older one's place: an ack tells of everything that
     is committed.

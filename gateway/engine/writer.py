@@ -3,7 +3,6 @@
 Whenever a transaction fails the memory is dropped, and built again from the disk before the next.
 """
 
-import sqlite3
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Generic, NamedTuple, TypeVar
@@ -15,6 +14,7 @@ from gateway.ingest import quarantine
 from gateway.ingest.pipeline import Ingest, Outcome
 from gateway.ingest.validation import Arrived
 from gateway.storage.sqlite import Store, StoreError
+from runtime.database import Connect, DatabaseError
 
 T = TypeVar("T")
 
@@ -29,17 +29,19 @@ class Written(NamedTuple, Generic[T]):
 class Writer:
     """All that writes. Every method runs in one and the same thread."""
 
-    def __init__(self, site: Site, path: Path, now: Callable[[], Instant]) -> None:
+    def __init__(
+        self, site: Site, path: Path, now: Callable[[], Instant], connect: Connect
+    ) -> None:
         """Open the store; raise StoreError."""
         self._site = site
         self._now = now
         self._started = now()
         self._picture = EMPTY
-        self._store = Store(path)
+        self._store = Store(path, connect)
         self._ingest: Ingest | None = None
         try:
             self.ingest()
-        except sqlite3.Error as error:
+        except DatabaseError as error:
             self._store.close()
             raise StoreError(f"{path} cannot be used: {error}; check the disk") from error
         except BaseException:

@@ -6,10 +6,9 @@ and edges send again whatever had to be let go of meanwhile.
 
 import asyncio
 import logging
-import sqlite3
 from collections import deque
 from collections.abc import Awaitable, Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
@@ -21,6 +20,7 @@ from gateway.engine.writer import Writer, Written
 from gateway.ingest.pipeline import Ingest, Outcome
 from gateway.ingest.validation import Arrived
 from gateway.storage.sqlite import StoreError
+from runtime.database import Connect, DatabaseError
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -33,29 +33,34 @@ UNWRITABLE = AlarmKey("store", "gateway", "unwritable")
 
 
 class Keeper:
-    """Owns the writer's thread. `perform` gets every outcome, in order, after its commit."""
+    """Feeds the writer. `perform` gets every outcome, in order, after its commit.
+
+    The executor has one thread, and becomes the keeper's own.
+    """
 
     def __init__(
         self,
         now: Callable[[], Instant],
         perform: Callable[[Outcome], Awaitable[None]],
+        thread: Executor,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self._now = now
         self._perform = perform
         self._sleep = sleep
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="store")
+        self._thread = thread
         self._writer: Writer | None = None
         self._inbox: deque[Arrived] = deque()
         self._bytes = 0
         self._arrived = asyncio.Event()
         self._failing_since: Instant = 0
+        self._resuming = False
         self.let_go = 0
         """Messages that found the inbox full; edges send them again."""
 
-    async def open(self, site: Site, path: Path) -> None:
+    async def open(self, site: Site, path: Path, connect: Connect) -> None:
         """Open the store; raise StoreError."""
-        self._writer = await self._in_thread(lambda: Writer(site, path, self._now))
+        self._writer = await self._in_thread(lambda: Writer(site, path, self._now, connect))
 
     async def close(self) -> None:
         """Close the store, after whatever is being written."""
@@ -92,7 +97,7 @@ class Keeper:
             await self._sleep(min(max(pause, 0.05), 1.0))
 
     async def ask(self, work: Callable[[Ingest], T]) -> T:
-        """Do something in one transaction of the writer; raise sqlite3.Error when it cannot."""
+        """Do something in one transaction of the writer; raise DatabaseError when it cannot."""
         writer = self._opened()
         result, outcome = await self._in_thread(lambda: writer.ask(work))
         await self._perform(outcome)
@@ -121,7 +126,7 @@ class Keeper:
             try:
                 result, outcome = await self._in_thread(lambda: work(writer))
                 break
-            except (sqlite3.Error, StoreError) as error:
+            except (DatabaseError, StoreError) as error:
                 self._say_once(error)
                 await self._reopen(writer)
                 await self._sleep(pause)
@@ -139,19 +144,27 @@ class Keeper:
     async def _reopen(self, writer: Writer) -> None:
         try:
             await self._in_thread(writer.reopen)
-        except (sqlite3.Error, StoreError) as error:
+        except (DatabaseError, StoreError) as error:
             log.debug("the store cannot be opened again yet: %s", error)
 
     async def _resumed(self) -> None:
-        since, self._failing_since = self._failing_since, 0
-        now = self._now()
-        log.warning("the store can be written again after %d s", (now - since) // SECOND)
-        effects = (RaiseAlarm(UNWRITABLE, since, "high"), ClearAlarm(UNWRITABLE, now))
+        """Say that it can be written when that is written: what changed nothing proves nothing."""
+        if self._resuming:
+            return
+        self._resuming = True
+        since = self._failing_since
 
         def note(ingest: Ingest) -> None:
+            now = self._now()
+            effects = (RaiseAlarm(UNWRITABLE, since, "high"), ClearAlarm(UNWRITABLE, now))
             ingest.alarms.apply(effects, now)
 
-        await self._persist(partial(Writer.ask, work=note))
+        try:
+            await self._persist(partial(Writer.ask, work=note))
+        finally:
+            self._resuming = False
+        self._failing_since = 0
+        log.warning("the store can be written again after %d s", (self._now() - since) // SECOND)
 
     async def _in_thread(self, work: Callable[[], T]) -> T:
         """Run in the writer's thread; what was begun is finished even when nobody waits for it."""

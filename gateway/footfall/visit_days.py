@@ -5,12 +5,12 @@ between two readings of a counter. What was counted across an outage belongs to 
 whole outage lies in it, but to no hour; what spans two days belongs to neither and is told apart.
 """
 
-import sqlite3
 from datetime import date
 from typing import NamedTuple
 
 from config.library_days import Calendar
 from contracts.instants import HOUR, MINUTE, Instant
+from runtime.database import Connection
 
 BRIEF = 10 * MINUTE
 """Longest roll-over interval that is still booked to the hour it ends in."""
@@ -59,7 +59,7 @@ class GateDay(NamedTuple):
 
 
 def gate_day(
-    store: sqlite3.Connection,
+    store: Connection,
     gate: str,
     *,
     two_way: bool,
@@ -75,7 +75,7 @@ def gate_day(
 
 
 def _direction(
-    store: sqlite3.Connection,
+    store: Connection,
     gate: str,
     direction: str,
     hours: list[tuple[Instant, Instant]],
@@ -100,7 +100,7 @@ def _direction(
 
 
 def _placed(
-    store: sqlite3.Connection, gate: str, direction: str, begin: Instant, end: Instant
+    store: Connection, gate: str, direction: str, begin: Instant, end: Instant
 ) -> tuple[dict[int, int], dict[int, int]]:
     """Give the count and the microseconds covered, by hour of the day."""
     counted: dict[int, int] = {}
@@ -134,7 +134,7 @@ def _placed(
 
 
 def _spans(
-    store: sqlite3.Connection, gate: str, direction: str, begin: Instant, end: Instant
+    store: Connection, gate: str, direction: str, begin: Instant, end: Instant
 ) -> tuple[Span, ...]:
     rows = store.execute(
         f"SELECT since, until, count, flag FROM crossing"  # noqa: S608 - constants of this module

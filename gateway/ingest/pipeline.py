@@ -77,7 +77,7 @@ class Ingest:
             track.update_calm_band()
 
     def take(self, messages: Sequence[Arrived], now: Instant) -> Outcome:
-        """Take what arrived, in its order; raise sqlite3.Error when it is not on disk."""
+        """Take what arrived, in its order; raise DatabaseError when it is not on disk."""
         owed: dict[str, tuple[str, Stream]] = {}
         with self.store.transaction():
             for message in messages:

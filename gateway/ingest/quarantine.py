@@ -1,7 +1,6 @@
 """Takes what arrived, and sets aside what cannot be taken: a poisonous record costs only itself."""
 
 import logging
-import sqlite3
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
@@ -9,6 +8,7 @@ from contracts.codec import ContractError, Unreadable, encode, encode_batch
 from contracts.instants import Instant
 from gateway.ingest.pipeline import Ingest, Outcome
 from gateway.ingest.validation import Arrived, read_batch
+from runtime.database import UNACCEPTABLE
 
 log = logging.getLogger(__name__)
 
@@ -17,8 +17,7 @@ POISON = (
     LookupError,
     TypeError,
     ValueError,
-    sqlite3.IntegrityError,
-    sqlite3.DataError,
+    *UNACCEPTABLE,
 )
 """What a record may cause that nobody foresaw; trouble with the disk is not among them."""
 

@@ -1,9 +1,9 @@
 """What is in the store and what is missing, as rows for readers."""
 
-import sqlite3
 from typing import NamedTuple
 
 from contracts.instants import Instant
+from runtime.database import Connection, one, rows
 
 
 class Journal(NamedTuple):
@@ -30,28 +30,28 @@ class Gap(NamedTuple):
     cause: str
 
 
-def journals(store: sqlite3.Connection) -> list[Journal]:
+def journals(store: Connection) -> list[Journal]:
     """Give every stream with what of it is in the store."""
-    rows = store.execute(
+    found = store.execute(
         "SELECT name, edge, begun, coalesce(sum(last - first + 1), 0), coalesce(max(last), 0)"
         " FROM stream LEFT JOIN committed ON stream = id GROUP BY id ORDER BY edge, begun"
     )
-    return [Journal._make((*row, row[4] - row[3])) for row in rows]
+    return [Journal._make((*row, row[4] - row[3])) for row in found]
 
 
-def gaps(store: sqlite3.Connection, limit: int = 500) -> list[Gap]:
+def gaps(store: Connection, limit: int = 500) -> list[Gap]:
     """Give the holes in what was received, the newest first."""
-    rows = store.execute(
+    found = store.execute(
         "SELECT name, edge, first, last, noticed, since, until, cause FROM gap"
         " JOIN stream ON id = stream ORDER BY noticed DESC, first LIMIT ?",
         (limit,),
     )
-    return [Gap(*row) for row in rows]
+    return [Gap(*row) for row in found]
 
 
-def tallies(store: sqlite3.Connection) -> dict[str, int]:
+def tallies(store: Connection) -> dict[str, int]:
     """Give the counts of what was refused, doubled or late."""
-    return dict(store.execute("SELECT name, count FROM tally ORDER BY name").fetchall())
+    return dict(rows(store, "SELECT name, count FROM tally ORDER BY name"))
 
 
 class Totals(NamedTuple):
@@ -64,11 +64,13 @@ class Totals(NamedTuple):
     open_gaps: int
 
 
-def totals(store: sqlite3.Connection) -> Totals:
+def totals(store: Connection) -> Totals:
     """Count what is in the store, without touching each reading."""
-    row = store.execute(
-        "SELECT (SELECT coalesce(sum(last - first + 1), 0) FROM committed),"
-        " (SELECT count(*) FROM event), (SELECT count(*) FROM unreadable),"
-        " (SELECT count(*) FROM gap WHERE cause = '')"
-    ).fetchone()
-    return Totals(*row)
+    return Totals._make(
+        one(
+            store,
+            "SELECT (SELECT coalesce(sum(last - first + 1), 0) FROM committed),"
+            " (SELECT count(*) FROM event), (SELECT count(*) FROM unreadable),"
+            " (SELECT count(*) FROM gap WHERE cause = '')",
+        )
+    )

@@ -4,39 +4,61 @@ Questions are functions of a connection; they stand beside this module by subjec
 """
 
 import asyncio
-import sqlite3
-import threading
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Concatenate, ParamSpec, TypeVar
+from typing import Any, Concatenate, ParamSpec, TypeVar
+
+from runtime.database import Connect, Connection, DatabaseError, close, transaction
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
 READERS = 4
 """Questions answered at once. More would only share the same disk and processor."""
+PATIENCE = 2.0
+"""Seconds that a reader waits for a lock of the writer."""
 
 
 class ArchiveError(Exception):
     """The store cannot be read; says which file and what to do."""
 
 
-class Archive:
-    """Answers questions about one store file, which need not be there yet."""
+@dataclass(slots=True, eq=False)
+class _Reader:
+    """One connection, which answers one question at a time."""
 
-    def __init__(self, path: Path, readers: int = READERS) -> None:
+    connection: Connection | None = None
+    given_up: bool = False
+
+    def give_up(self) -> None:
+        self.given_up = True
+        if self.connection is not None:
+            self.connection.interrupt()
+
+
+class Archive:
+    """Answers questions about one store file, which need not be there yet.
+
+    Which reader is busy is known to the loop alone. The threads, at least as many as there are
+    readers, become the archive's own.
+    """
+
+    def __init__(
+        self, path: Path, connect: Connect, threads: Executor, readers: int = READERS
+    ) -> None:
         self.path = path
-        self._own = threading.local()
-        self._lock = threading.Lock()
-        self._opened: list[sqlite3.Connection] = []
-        self._busy: dict[object, sqlite3.Connection] = {}
-        self._threads = ThreadPoolExecutor(readers, thread_name_prefix="archive")
+        self._connect = connect
+        self._threads = threads
+        self._turns = asyncio.Semaphore(readers)
+        self._free: list[_Reader] = []
+        self._busy: set[_Reader] = set()
 
     async def ask(
         self,
-        question: Callable[Concatenate[sqlite3.Connection, P], T],
+        question: Callable[Concatenate[Connection, P], T],
         *args: P.args,
         **kwargs: P.kwargs,
     ) -> T:
@@ -44,69 +66,44 @@ class Archive:
 
         A caller that is cancelled (its deadline has passed) also stops the query.
         """
-        ticket = object()
-        job = self._threads.submit(
-            partial(self._answer, ticket, lambda store: question(store, *args, **kwargs))
-        )
+        await self._turns.acquire()
+        reader = self._free.pop() if self._free else _Reader()
+        self._busy.add(reader)
+        work = partial(self._answer, reader, lambda store: question(store, *args, **kwargs))
+        job = asyncio.get_running_loop().run_in_executor(self._threads, work)
+        job.add_done_callback(partial(self._answered, reader))
         try:
-            return await asyncio.wrap_future(job)
+            return await asyncio.shield(job)
         except asyncio.CancelledError:
-            job.cancel()
-            self._interrupt(ticket)
+            reader.give_up()
             raise
 
     def close(self) -> None:
         """Stop the readers and close their connections."""
-        with self._lock:
-            for connection in self._busy.values():
-                connection.interrupt()
+        for reader in self._busy:
+            reader.give_up()
         self._threads.shutdown(wait=True, cancel_futures=True)
-        for connection in self._opened:
-            connection.close()
-        self._opened.clear()
+        for reader in (*self._busy, *self._free):
+            if reader.connection is not None:
+                close(reader.connection)
+        self._free.clear()
 
-    def _answer(self, ticket: object, question: Callable[[sqlite3.Connection], T]) -> T:
+    def _answered(self, reader: _Reader, _: "asyncio.Future[Any]") -> None:
+        reader.given_up = False
+        self._busy.remove(reader)
+        self._free.append(reader)
+        self._turns.release()
+
+    def _answer(self, reader: _Reader, question: Callable[[Connection], T]) -> T:
         try:
-            connection = self._connection()
-            with self._lock:
-                self._busy[ticket] = connection
-            try:
-                connection.execute("BEGIN")  # one picture of the store for the whole question
-                return question(connection)
-            finally:
-                with self._lock:
-                    del self._busy[ticket]
-                connection.rollback()
-        except sqlite3.Error as error:
+            if reader.connection is None:
+                reader.connection = self._connect(self.path, read_only=True, patience=PATIENCE)
+            if reader.given_up:
+                raise ArchiveError(f"nobody waits for this answer of {self.path.name} any more")
+            # One picture of the store for the whole question.
+            with transaction(reader.connection, "DEFERRED"):
+                return question(reader.connection)
+        except DatabaseError as error:
             raise ArchiveError(
                 f"the store {self.path.name} cannot be read: {error}; see the gateway's log"
             ) from error
-
-    def _connection(self) -> sqlite3.Connection:
-        connection: sqlite3.Connection | None = getattr(self._own, "connection", None)
-        if connection is None:
-            connection = read_only(self.path)
-            self._own.connection = connection
-            with self._lock:
-                self._opened.append(connection)
-        return connection
-
-    def _interrupt(self, ticket: object) -> None:
-        with self._lock:
-            connection = self._busy.get(ticket)
-            if connection is not None:
-                connection.interrupt()
-
-
-def read_only(path: Path) -> sqlite3.Connection:
-    """Open the store so that nothing done with the connection can change it."""
-    uri = f"{path.resolve().as_uri()}?mode=ro"
-    connection = sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False)
-    try:
-        connection.execute("PRAGMA query_only = ON")
-        connection.execute("PRAGMA wal_autocheckpoint = 0")
-        connection.execute("PRAGMA busy_timeout = 2000")
-    except sqlite3.Error:
-        connection.close()
-        raise
-    return connection

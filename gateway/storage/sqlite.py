@@ -5,19 +5,18 @@ the database: with two doing so, SQLite before 3.51.3 can corrupt the file.
 """
 
 import fcntl
-import logging
 import os
-import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
-log = logging.getLogger(__name__)
+from runtime.database import Connect, Connection, DatabaseError, close, one, transaction
 
 APPLICATION = 0x57656E4C
 """`WenL`, in the file's header (PRAGMA application_id)."""
-SAFE_SQLITE = (3, 51, 3)
+STATEMENTS = 256
+"""Statements that are kept prepared."""
 WAL_PAGES = 4000
 """Pages of 4 KiB in the write-ahead log after which the writer moves them to their places."""
 
@@ -52,25 +51,26 @@ class StoreError(Exception):
 class Store:
     """The writer's connection. Use it from the thread that opened it."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, connect: Connect) -> None:
         """Lock, open and migrate; raise StoreError."""
         self.path = path
+        self._connect = connect
         self._lock = _locked(path)
         try:
-            self.connection = _opened(path)
+            self.connection = _opened(path, connect)
         except BaseException:
             os.close(self._lock)
             raise
 
     def close(self) -> None:
         """Close the file, and give up the lock."""
-        self.connection.close()
+        close(self.connection)
         os.close(self._lock)
 
     def reopen(self) -> None:
         """Begin again with a new connection, keeping the lock; raise StoreError."""
-        self.connection.close()
-        self.connection = _opened(self.path)
+        close(self.connection)
+        self.connection = _opened(self.path, self._connect)
 
     def one(self, name: str, *values: Any) -> tuple[Any, ...] | None:
         """Run a named statement and give its first row."""
@@ -97,14 +97,8 @@ class Store:
     @contextmanager
     def transaction(self) -> Iterator[None]:
         """All or nothing, and on disk at the end."""
-        self.connection.execute("BEGIN IMMEDIATE")
-        try:
+        with transaction(self.connection):
             yield
-            self.connection.execute("COMMIT")
-        except BaseException:
-            if self.connection.in_transaction:
-                self.connection.execute("ROLLBACK")
-            raise
 
 
 def _locked(path: Path) -> int:
@@ -123,44 +117,33 @@ def _locked(path: Path) -> int:
     return descriptor
 
 
-def _opened(path: Path) -> sqlite3.Connection:
-    if sqlite3.sqlite_version_info < SAFE_SQLITE:
-        log.warning(
-            "SQLite %s: before 3.51.3 two writers of one file can corrupt it; open the store"
-            " read-only elsewhere",
-            sqlite3.sqlite_version,
-        )
-    connection: sqlite3.Connection | None = None
+def _opened(path: Path, connect: Connect) -> Connection:
+    connection: Connection | None = None
     try:
-        connection = sqlite3.connect(path, isolation_level=None, cached_statements=256)
+        connection = connect(path, statements=STATEMENTS)
         configure(connection)
         migrate(connection, path)
-    except (sqlite3.Error, StoreError) as error:
+    except (DatabaseError, StoreError) as error:
         if connection is not None:
-            connection.close()
+            close(connection)
         if isinstance(error, StoreError):
             raise
         raise StoreError(f"{path} cannot be opened: {error}; check the disk") from error
     return connection
 
 
-def configure(connection: sqlite3.Connection) -> None:
-    """Set what the writer's connection must have."""
-    connection.execute("PRAGMA journal_mode = WAL")
-    connection.execute("PRAGMA synchronous = FULL")
-    connection.execute(f"PRAGMA wal_autocheckpoint = {WAL_PAGES}")
-    connection.execute("PRAGMA journal_size_limit = 67108864")
-    connection.execute("PRAGMA busy_timeout = 5000")
-    connection.execute("PRAGMA cache_size = -65536")
+def configure(connection: Connection) -> None:
+    """Set what the writer's connection must have beside what every writer's has."""
+    connection.pragma("wal_autocheckpoint", WAL_PAGES)
+    connection.pragma("journal_size_limit", 64 * 2**20)
+    connection.pragma("cache_size", -65536)
 
 
-def migrate(
-    connection: sqlite3.Connection, path: Path, migrations: Sequence[str] = MIGRATIONS
-) -> None:
+def migrate(connection: Connection, path: Path, migrations: Sequence[str] = MIGRATIONS) -> None:
     """Bring the schema to its newest form, step by step; refuse a file that is not ours."""
-    application = connection.execute("PRAGMA application_id").fetchone()[0]
-    version = connection.execute("PRAGMA user_version").fetchone()[0]
-    used = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
+    application = connection.pragma("application_id")
+    version = connection.pragma("user_version")
+    (used,) = one(connection, "SELECT count(*) FROM sqlite_master")
     if application not in (0, APPLICATION) or (application == 0 and used):
         raise StoreError(f"{path} is another program's database; give another folder")
     if version > len(migrations):
@@ -169,7 +152,7 @@ def migrate(
             " start the newer program, or restore an older copy"
         )
     for number, script in enumerate(migrations[version:], start=version + 1):
-        connection.executescript(
-            f"BEGIN IMMEDIATE; {script};"
-            f" PRAGMA application_id = {APPLICATION}; PRAGMA user_version = {number}; COMMIT"
-        )
+        with transaction(connection):
+            connection.execute(script).fetchall()
+            connection.pragma("application_id", APPLICATION)
+            connection.pragma("user_version", number)

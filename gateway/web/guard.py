@@ -167,7 +167,7 @@ class Pace:
             self._free += 1
 
     def _hurried(self, receive: Receive) -> Receive:
-        until = asyncio.get_running_loop().time() + self._body_deadline
+        until = asyncio.timeout(self._body_deadline).when()
         whole = False
         size = 0
 

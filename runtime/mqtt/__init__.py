@@ -1,1 +1,1 @@
-"""The connection to the broker: MQTT 3.1.1."""
+"""The one MQTT client: 3.1.1, clean sessions, QoS 0."""

@@ -1,45 +1,44 @@
-"""One connection to the broker, for ever: MQTT 3.1.1 by aiomqtt, clean session, last will.
+"""One client, connected for ever to one of its brokers: the next in turn when one is lost.
 
-A session keeps nothing that matters in the broker; whoever uses it sends again what was not
-answered. A link that is dead without a word is found by the keep-alive (no byte in for two
-periods) and by the PUBACK that every retained message must get.
+A session keeps nothing that matters in the broker: whoever uses it sends again what was not
+answered. A link that is dead without a word is found by the keep-alive, within two periods.
 """
 
-import asyncio
-import contextlib
 import logging
 import random
 import re
-import ssl
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
-
-import aiomqtt
+from itertools import count
+from typing import NamedTuple, Protocol
 
 from config.broker import BrokerAddress
 from runtime.backoff import growing
-from runtime.mqtt.connection import heed_cancellation
+from runtime.mqtt.connect import Connect
+from runtime.mqtt.connection import Connection, Greeting, Message, Outgoing
+from runtime.mqtt.errors import BrokerError, LinkLostError
+from runtime.mqtt.news import SETTLED, News
 
 log = logging.getLogger(__name__)
 
 KEEP_ALIVE = 10
-"""Seconds; a dead link is noticed within two of them."""
-SETTLED = 30.0
-"""Seconds after which a connection counts as a good one, and the pauses begin anew."""
-FIRST_PAUSE = 0.5
-LONGEST_PAUSE = 30.0
+"""Seconds."""
+FIRST_PAUSE = 0.2
+LONGEST_PAUSE = 1.5
+"""Seconds: a refused connect costs nothing, and a broker that is back should be found at once."""
 UNWANTED = 3
-"""Connections lost right after they were made, in a row, that suggest a second client."""
-FAILURE = 0x80
-"""A SUBACK return code from here on is a refusal (MQTT 3.1.1, 3.9.3)."""
+"""Connections that the broker ended right after they were made, in a row: a second client?"""
 
 
 class Listener(Protocol):
     """Who is told what happens on the connection."""
 
-    async def greet(self) -> None:
-        """Publish what must come first, right after subscribing."""
+    def will(self) -> Outgoing | None:
+        """Give what the broker shall publish when the client is cut off."""
+        ...
+
+    def greeting(self) -> Iterable[Outgoing]:
+        """Give what must be published first on a new connection."""
         ...
 
     def connected(self) -> None:
@@ -50,29 +49,31 @@ class Listener(Protocol):
         """Stop sending."""
         ...
 
-    async def received(self, topic: str, payload: bytes) -> None:
+    async def received(self, message: Message) -> None:
         """Take a message."""
         ...
 
-    async def leave(self) -> None:
-        """Publish what must come last, before a wanted disconnection."""
+    def farewell(self) -> Iterable[Outgoing]:
+        """Give what must be published last, before a wanted disconnection."""
         ...
 
 
-class RefusedSubscriptionError(Exception):
-    """The broker is there but does not let this client listen; says to what."""
+class Io(NamedTuple):
+    """What a client needs of the world."""
+
+    connect: Connect
+    sleep: Callable[[float], Awaitable[None]]
+    monotonic: Callable[[], float]
+    random: random.Random
 
 
 @dataclass(frozen=True, slots=True)
-class Client:
-    """Who connects, where, and what it listens to."""
+class Session:
+    """Who connects, and what it listens to."""
 
-    address: BrokerAddress
     identity: str
     subscriptions: tuple[str, ...]
-    will_topic: str = ""
-    """Where the broker says that the client was cut off; empty: nowhere."""
-    will: bytes = b""
+    keep_alive: int = KEEP_ALIVE
 
 
 def identity(*parts: str) -> str:
@@ -80,130 +81,108 @@ def identity(*parts: str) -> str:
     return re.sub(r"[^A-Za-z0-9_:-]", "_", "-".join(parts))
 
 
-class Broker:
+class Client:
     """Connects, listens, and connects again."""
 
-    def __init__(
-        self,
-        client: Client,
-        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
-        dice: Callable[[], float] = random.random,
-    ) -> None:
-        self._client = client
-        self._sleep = sleep
-        self._dice = dice
-        self._open: aiomqtt.Client | None = None
-        self._leash: asyncio.Timeout | None = None
+    def __init__(self, addresses: Sequence[BrokerAddress], session: Session, io: Io) -> None:
+        self._addresses = tuple(addresses)
+        self._session = session
+        self._io = io
+        self._open: Connection | None = None
+        self._address: BrokerAddress | None = None
+        self._news = News(io.monotonic, several=len(self._addresses) > 1)
+        self._failures = 0
+        self._unwanted = 0
         self._made = False
-        self._greeted = False
 
-    async def publish(
-        self, topic: str, payload: bytes, qos: int = 0, *, retain: bool = False
-    ) -> bool:
-        """Publish; False: it did not go out, or at QoS 1 was not confirmed in time."""
+    @property
+    def connected(self) -> BrokerAddress | None:
+        """The broker that the client is on."""
+        return self._address
+
+    async def publish(self, topic: str, payload: bytes, *, retain: bool = False) -> bool:
+        """Publish, and wait until the bytes are on their way; False: they are not."""
         if self._open is None:
             return False
         try:
-            await self._open.publish(topic, payload, qos, retain)
-        except aiomqtt.MqttError as error:
+            await self._open.publish(Outgoing(topic, payload, retain))
+        except LinkLostError as error:
             log.debug("publishing on %s failed: %s", topic, error)
-            self._drop()
             return False
         return True
 
+    def offer(self, topic: str, payload: bytes, *, retain: bool = False) -> bool:
+        """Publish without waiting; False when there is no link, or one that takes nothing now."""
+        return self._open is not None and self._open.offer(Outgoing(topic, payload, retain))
+
+    def drop(self) -> None:
+        """Cut the connection without a word, so that the broker publishes the will."""
+        if self._open is not None:
+            self._open.cut()
+
     async def run(self, listener: Listener) -> None:
         """Stay connected until cancelled; say once that it is gone, and once that it is back."""
-        loop = asyncio.get_running_loop()
-        failures = short = 0
-        while True:
-            begun = loop.time()
+        for turn in count():
+            address = self._addresses[turn % len(self._addresses)]
+            begun, self._made = self._io.monotonic(), False
             try:
-                await self._stay(listener)
-                cause = "the link is dead"
-            except (aiomqtt.MqttError, RefusedSubscriptionError, OSError) as error:
-                cause = str(error) or type(error).__name__
-            heed_cancellation()  # a failing farewell to the broker took its place
-            if loop.time() - begun > SETTLED:
-                failures = short = 0
-            if self._greeted or not failures:
-                log.warning("broker %s is gone: %s; trying again", self._where, cause)
-            failures += 1
-            short = short + 1 if self._made else 0
-            self._greeted = self._made = False
-            if short == UNWANTED:
-                log.error(
-                    "broker %s keeps dropping client id %s: is another edge running under the"
-                    " same name?",
-                    self._where,
-                    self._client.identity,
-                )
-            await self._sleep(growing(failures, FIRST_PAUSE, LONGEST_PAUSE, self._dice))
+                await self._stay(address, listener)
+            except (BrokerError, OSError) as error:
+                lasted = self._io.monotonic() - begun
+                self._news.gone(address, str(error) or type(error).__name__)
+                self._judge(address, error, lasted)
+            await self._io.sleep(self._pause())
 
-    async def _stay(self, listener: Listener) -> None:
-        client = self._make()
+    async def _stay(self, address: BrokerAddress, listener: Listener) -> None:
+        session = self._session
+        greeting = Greeting(session.identity, session.keep_alive, listener.will())
+        connection = await self._io.connect(address, greeting)
+        self._made = True
         try:
-            async with client:
-                self._made = True
-                await self._subscribe(client)
-                self._open = client
-                try:
-                    await self._talk(client, listener)
-                except asyncio.CancelledError:
-                    await listener.leave()
-                    raise
-                finally:
-                    self._leash = self._open = None
-                    listener.disconnected()
+            await connection.subscribe(session.subscriptions)
+            for message in listener.greeting():
+                await connection.publish(message)
+            await self._listen(address, connection, listener)
         finally:
-            # aiomqtt leaves the socket open when the broker never answers CONNECT or DISCONNECT.
-            client._client._sock_close()  # noqa: SLF001
+            connection.cut()
 
-    async def _talk(self, client: aiomqtt.Client, listener: Listener) -> None:
-        # A publication that is not confirmed pulls the leash: the link may be half-open.
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(None) as self._leash:
-                await listener.greet()
-                heed_cancellation()
-                log.info("broker %s is there", self._where)
-                self._greeted = True
-                listener.connected()
-                async for message in client.messages:
-                    await listener.received(message.topic.value, bytes(message.payload))
+    async def _listen(
+        self, address: BrokerAddress, connection: Connection, listener: Listener
+    ) -> None:
+        self._news.there(address)
+        self._open, self._address = connection, address
+        wanted = False
+        try:
+            listener.connected()
+            while True:
+                await listener.received(await connection.next())
+        except BaseException as error:
+            wanted = not isinstance(error, Exception)
+            raise
+        finally:
+            self._open = self._address = None
+            listener.disconnected()
+            if wanted:
+                connection.leave(listener.farewell())
 
-    async def _subscribe(self, client: aiomqtt.Client) -> None:
-        for topic in self._client.subscriptions:
-            answers = await client.subscribe(topic, qos=1)
-            heed_cancellation()
-            for granted in answers:
-                code = granted if isinstance(granted, int) else granted.value
-                if code >= FAILURE:
-                    raise RefusedSubscriptionError(
-                        f"the broker refuses the subscription to {topic}; let user"
-                        f" {self._client.address.username!r} read it"
-                    )
+    def _judge(self, address: BrokerAddress, error: Exception, lasted: float) -> None:
+        """Count what failed. Only who is sent away at once, again and again, suspects a double."""
+        self._failures = 1 if lasted > SETTLED else self._failures + 1
+        ended = isinstance(error, LinkLostError) and error.closed
+        if ended and self._made and lasted < SETTLED:
+            self._unwanted += 1
+        elif lasted > SETTLED or isinstance(error, ConnectionRefusedError):
+            self._unwanted = 0
+        if self._unwanted == UNWANTED:
+            log.error(
+                "broker %s keeps dropping client id %s: is another client running under the same"
+                " name?",
+                address,
+                self._session.identity,
+            )
 
-    def _make(self) -> aiomqtt.Client:
-        address = self._client.address
-        will = aiomqtt.Will(self._client.will_topic, self._client.will, qos=1, retain=True)
-        return aiomqtt.Client(
-            address.host,
-            address.port,
-            identifier=self._client.identity,
-            username=address.username,
-            password=address.password,
-            protocol=aiomqtt.ProtocolVersion.V311,
-            clean_session=True,
-            keepalive=KEEP_ALIVE,
-            timeout=KEEP_ALIVE,
-            will=will if self._client.will_topic else None,
-            tls_context=ssl.create_default_context() if address.tls else None,
-        )
-
-    def _drop(self) -> None:
-        if self._leash is not None and self._open is not None:
-            self._open = None
-            self._leash.reschedule(asyncio.get_running_loop().time())
-
-    @property
-    def _where(self) -> str:
-        return f"{self._client.address.host}:{self._client.address.port}"
+    def _pause(self) -> float:
+        rounds = 1 + (self._failures - 1) // len(self._addresses)
+        pause = growing(rounds, FIRST_PAUSE, LONGEST_PAUSE, self._io.random.random)
+        # Each broker has its turn as often as one alone would have.
+        return pause / len(self._addresses)

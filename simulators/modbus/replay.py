@@ -144,7 +144,7 @@ async def run_replay(
     place or the port cannot be used.
     """
     demand_loopback(replay.device, replay.host)
-    rows = await asyncio.to_thread(read_series, replay.file)
+    rows = read_series(replay.file)  # before anybody is served, so that nobody waits
     player = Player(rows, replay.model, lockstep=replay.speed is None)
     faults = Faults(ledger, now)
     faults.admit(replay.device, WIRE)

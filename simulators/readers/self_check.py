@@ -15,7 +15,7 @@ from simulators.library_system.server import Sip2Server
 from simulators.modbus.server import demand_loopback
 from simulators.readers.borrowers import Patrons
 from simulators.readers.holdings import Holdings, tag_everything
-from simulators.readers.stack_requests import StacksRequests, route
+from simulators.readers.stack_requests import Ask, StacksRequests, route
 from simulators.rfid.feig_reader import FeigReader
 from simulators.rfid.pad import Pad
 
@@ -29,7 +29,7 @@ class Surroundings:
     now: Callable[[], Instant]
     faults: Troubles = NONE
     busyness: Callable[[], float] = lambda: 1.0
-    gateway: str = ""
+    ask: Ask | None = None
     activity: Activity = field(default_factory=Activity)
     seed: int = 1
 
@@ -67,16 +67,16 @@ async def run_circulation(
     now: Callable[[], Instant],
     faults: Troubles = NONE,
     busyness: Callable[[], float] = lambda: 1.0,
-    gateway: str = "",
+    ask: Ask | None = None,
     activity: Activity | None = None,
 ) -> None:
     """Run every SIP2 server, tag reader and reader of a site until cancelled.
 
-    `busyness` scales how often people come (1.0 is the default pace, 0 means closed); `gateway` is
-    the address of the gateway's REST interface for asking books from the stacks, or empty. Faults
-    are looked up under the device's id. Raises SimulatorError for a site that cannot be simulated.
+    `busyness` scales how often people come (1.0 is the default pace, 0 means closed); with
+    `ask`, books are asked for from the stacks. Faults are looked up under the device's id. Raises
+    SimulatorError for a site that cannot be simulated.
     """
-    world = Surroundings(site, ledger, now, faults, busyness, gateway, activity or Activity())
+    world = Surroundings(site, ledger, now, faults, busyness, ask, activity or Activity())
     await assemble(world).run()
 
 
@@ -145,11 +145,11 @@ def _requests(
     world: Surroundings, robots: tuple[Robot, ...], collection: Collection
 ) -> list[StacksRequests]:
     way = route(world.site.fleet.stations)
-    if not world.gateway or way is None:
+    if world.ask is None or way is None:
         return []
     return [
         StacksRequests(
-            world.gateway,
+            world.ask,
             robot.id,
             *way,
             collection,

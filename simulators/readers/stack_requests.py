@@ -26,12 +26,15 @@ AGAIN_AFTER = 3.0
 """Seconds until a request that the gateway did not take is made again."""
 DEADLINE = 3.0
 
+Ask = Callable[[Mapping[str, Any]], Awaitable[int]]
+"""Asks the gateway for something; gives the status, 0 when nobody answers."""
+
 
 @dataclass(slots=True)
 class StacksRequests:
     """Asks the gateway to have one robot fetch books."""
 
-    gateway: str
+    ask: Ask
     robot: str
     origin: str
     destination: str
@@ -68,7 +71,7 @@ class StacksRequests:
             while self.busyness() <= 0:
                 await self.sleep(0.5)
             with self.activity.of("a request for the stacks"):
-                status = await asyncio.to_thread(post, self.gateway, "/api/v1/commands", request)
+                status = await self.ask(request)
             if 200 <= status < 300:
                 self.ledger("request", item=item, robot=self.robot, status=status)
                 return
@@ -80,13 +83,16 @@ class StacksRequests:
             await self.sleep(AGAIN_AFTER)
 
 
-def post(base: str, path: str, body: Mapping[str, Any]) -> int:
-    """Send JSON and give the status; 0 when nobody answers."""
+def post(base: str, body: Mapping[str, Any]) -> int:
+    """Ask a gateway's REST interface, blocking; give the status, 0 when nobody answers."""
     parts = urlsplit(base)
     connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=DEADLINE)
     try:
         connection.request(
-            "POST", path, json.dumps(body).encode(), {"Content-Type": "application/json"}
+            "POST",
+            "/api/v1/commands",
+            json.dumps(body).encode(),
+            {"Content-Type": "application/json"},
         )
         answer = connection.getresponse()
         answer.read()

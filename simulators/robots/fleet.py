@@ -4,9 +4,11 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from config.broker import Broker
 from config.links import Robot, Vda5050
 from config.site import Site
 from contracts.instants import Instant
+from runtime.mqtt.client import Io
 from simulators.faults import Fault, Faults, What
 from simulators.ground_truth import Ledger
 from simulators.robots.robot import RobotModel, RobotSimulator
@@ -46,9 +48,17 @@ class RobotInHouse:
 
 
 def robots(
-    site: Site, ledger: Ledger, faults: Faults, now: Callable[[], Instant]
+    site: Site,
+    ledger: Ledger,
+    faults: Faults,
+    now: Callable[[], Instant],
+    io: Callable[[Broker], Io],
+    token: Callable[[], str],
 ) -> list[RobotInHouse]:
-    """Make every robot of a site; a site without stations has nowhere to put them."""
+    """Make every robot of a site; a site without stations has nowhere to put them.
+
+    `io` gives the world to a client of some brokers, `token` a part of a client id.
+    """
     stations = {station.id: (station.x, station.y) for station in site.fleet.stations}
     if not stations:
         return []
@@ -60,7 +70,9 @@ def robots(
                 continue
             for robot in link.devices:
                 model = _model(link, robot, stations, dock, site.fleet.map)
-                one = RobotInHouse(robot.id, RobotSimulator(model, ledger, now))
+                one = RobotInHouse(
+                    robot.id, RobotSimulator(model, ledger, now, io(link.broker), token())
+                )
                 ways = {What.SILENT, What.EMERGENCY_STOP, What.FAIL_ACTION, What.REBOOT}
                 faults.admit(robot.id, ways, one.fail, one.recover)
                 made.append(one)
@@ -75,7 +87,7 @@ def _model(
     map_id: str,
 ) -> RobotModel:
     return RobotModel(
-        broker_url=link.broker,
+        broker=link.broker,
         interface=link.interface,
         manufacturer=robot.manufacturer,
         serial=robot.serial,

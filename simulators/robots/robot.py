@@ -3,11 +3,13 @@
 import asyncio
 import json
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from config.broker import Broker
 from contracts.instants import SECOND, Instant
+from runtime.mqtt.client import Io
 from simulators.robots.motion import Body
 from simulators.robots.mqtt import Identity, Radio
 from simulators.robots.order_state import Agenda
@@ -29,7 +31,7 @@ class RobotModel:
     `pace` makes it drive and work so many times faster; what goes over the wire is in real time.
     """
 
-    broker_url: str
+    broker: Broker
     interface: str
     manufacturer: str
     serial: str
@@ -51,18 +53,20 @@ class RobotSimulator:
         model: RobotModel,
         ledger: Callable[..., None],
         now: Callable[[], Instant],
-        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        io: Io,
+        token: str,
     ) -> None:
         self.model = model
         self._ledger = ledger
         self._now = now
-        self._sleep = sleep
+        self._sleep = io.sleep
         self._radio = Radio(
-            Identity(model.broker_url, model.interface, model.manufacturer, model.serial),
+            Identity(model.broker, model.interface, model.manufacturer, model.serial),
             self._hear,
             self._greet,
             now,
-            sleep,
+            io,
+            token,
         )
         self.agenda = Agenda(self._log)
         self.body = Body(model.stations, model.map_id, model.dock, self.agenda)

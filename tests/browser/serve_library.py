@@ -39,6 +39,7 @@ from contracts.records import (
 )
 from contracts.topics import Address
 from drivers.registry import build, card, open_link
+from edge.composition import io_for
 from gateway.commands.requests import Desk, Order
 from gateway.composition import serve
 from gateway.devices.snapshot import Live
@@ -47,10 +48,12 @@ from gateway.engine.writer_thread import Keeper
 from gateway.ingest.after_commit import Performer
 from gateway.ingest.pipeline import Ingest
 from gateway.ingest.validation import Arrived
-from gateway.storage.read_pool import Archive
+from gateway.storage.read_pool import READERS, Archive
 from gateway.storage.sqlite import Store
 from gateway.web.app import build_app
 from gateway.web.services import Parts
+from runtime.database import connect
+from runtime.host import system_host
 
 PERIOD = 30 * SECOND
 DAY = 24 * HOUR
@@ -69,9 +72,9 @@ def now() -> Instant:
 def cards(site: Site) -> Iterator[Card]:
     for edge in site.edges:
         for link in edge.links:
-            wire = open_link(link)
+            wire = open_link(link, system_host())
             for device in link.devices:
-                told = card(build(device, wire, now), device, edge.id)
+                told = card(build(device, wire, system_host().clock), device, edge.id)
                 points = tuple(
                     msgspec.structs.replace(one, period=PERIOD / SECOND) for one in told.points
                 )
@@ -215,7 +218,7 @@ class World:
         yield [self.batch("stacks", list(late), end)], end
 
     def fill(self, path: Path, length: int) -> None:
-        store = Store(path)
+        store = Store(path, connect)
         try:
             end = now()
             ingest = Ingest(self.site, store, end - length)
@@ -282,10 +285,11 @@ async def run(data: Path, port: int) -> None:
     world = World(site)
     world.fill(data / "store.sqlite3", 26 * HOUR)
     live, outbox = Live(), Outbox()
-    keeper = Keeper(now, Performer(site.site, outbox, live))
-    await keeper.open(site, data / "store.sqlite3")
-    desk = Desk(site.site, keeper, outbox, now)
-    archive = Archive(data / "store.sqlite3")
+    host = system_host()
+    keeper = Keeper(now, Performer(site.site, outbox, live), host.threads("store", 1))
+    await keeper.open(site, data / "store.sqlite3", connect)
+    desk = Desk(site.site, keeper, outbox, now, host.new_id)
+    archive = Archive(data / "store.sqlite3", connect, host.threads("archive", READERS))
     app = build_app(Parts(site, live, archive, desk, now))
     with socket.create_server(("127.0.0.1", port)) as listener:
         async with asyncio.TaskGroup() as group:

@@ -7,21 +7,25 @@ import os
 import signal
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TypeVar
 
 import aiomqtt
 import pytest
 
 from config.site import Site
-from contracts.codec import decode_mixed, encode, presences
-from contracts.messages import Ack, Presence
+from contracts.codec import batches, cards, decode_received, encode, presences
+from contracts.layouts import Layout, by_digest
+from contracts.layouts import readings as readings_of
+from contracts.messages import Ack, Batch, Command, Presence
 from contracts.ranges import Ranges
-from contracts.records import CommandOutcome, Record
+from contracts.records import CommandOutcome, Reading, Record, Sample
 from contracts.topics import EdgeTopics, of_edge
 from wenlan.example.nats import configure, program
 
 TOPICS = of_edge("site", "stacks")
+R = TypeVar("R", bound=Record)
 
 
 def clock() -> int:
@@ -87,8 +91,11 @@ class Gateway:
     def __init__(self, port: int, topics: EdgeTopics = TOPICS) -> None:
         self._port = port
         self._topics = topics
-        self.rows: dict[int, Record] = {}
-        self.order: list[int] = []
+        self.rows: dict[tuple[str, int], Record] = {}
+        """By stream and number."""
+        self.order: list[tuple[str, int]] = []
+        self.batches: list[Batch] = []
+        self.layouts: dict[str, Layout] = {}
         self.copies = 0
         self.deaf = False
         self.client: aiomqtt.Client | None = None
@@ -117,21 +124,51 @@ class Gateway:
             self.states.append(presences.decode(payload))
         elif topic.startswith(self._topics.card):
             self.cards.append(topic.removeprefix(self._topics.card))
+            self.layouts |= by_digest(cards.decode(payload).layouts)
         elif not self.deaf:
-            stream, first, records = decode_mixed(payload)
-            for seq, record in enumerate(records, first):
-                if seq in self.rows:
-                    self.copies += 1
-                    continue
-                assert isinstance(record, Record)
-                self.rows[seq] = record
-                self.order.append(seq)
-            done = Ranges((seq, seq) for seq in self.rows)
-            ack = Ack(stream, tuple((low, high) for low, high in done))
-            await client.publish(self._topics.ack, encode(ack), qos=1)
+            await client.publish(self._topics.ack, encode(self._keep(payload)))
+
+    def _keep(self, payload: bytes) -> Ack:
+        batch = batches.decode(payload)
+        self.batches.append(batch)
+        for seq, record in enumerate(decode_received(batch), batch.first):
+            key = (batch.stream, seq)
+            if key in self.rows:
+                self.copies += 1
+                continue
+            assert isinstance(record, Record)
+            self.rows[key] = record
+            self.order.append(key)
+        done = Ranges((seq, seq) for stream, seq in self.rows if stream == batch.stream)
+        return Ack(
+            batch.stream,
+            tuple((low, high) for low, high in done),
+            batch.life,
+            batch.session,
+            batch.k,
+            sent=clock(),
+        )
+
+    async def send(self, command: Command) -> None:
+        """Send a command as a gateway does that knows the edge's session."""
+        assert self.client is not None
+        await self.client.publish(self._topics.command, encode(command))
+
+    def of(self, kind: type[R]) -> list[R]:
+        return [row for row in self.rows.values() if isinstance(row, kind)]
 
     def outcomes(self) -> list[CommandOutcome]:
-        return [row for row in self.rows.values() if isinstance(row, CommandOutcome)]
+        return self.of(CommandOutcome)
+
+    def readings(self) -> list[Reading]:
+        """Give the values of every sample that came; its layout must have come before it."""
+        samples = self.of(Sample)
+        return [one for each in samples for one in readings_of(each, self.layouts[each.layout])]
+
+    def numbers(self, stream: str = "") -> Ranges:
+        """Give the numbers that came of a stream, or of the one there is."""
+        (name,) = {stream} if stream else {name for name, _ in self.rows}
+        return Ranges((seq, seq) for one, seq in self.rows if one == name)
 
 
 async def until(true: Callable[[], bool], seconds: float = 20.0) -> None:
@@ -148,18 +185,34 @@ async def ended(task: asyncio.Task[None]) -> None:
         await task
 
 
-def site_at(port: int, bus: int = 502) -> Site:
+def site_at(
+    port: int,
+    bus: int = 502,
+    devices: Sequence[object] = (),
+    links: Sequence[object] = (),
+    **extra: object,
+) -> Site:
+    """Make a site of one edge on one bus; `links` are more of them, `extra` more of its keys."""
+    return Site.model_validate(site_file(port, bus, devices, links, **extra))
+
+
+def site_file(
+    port: int,
+    bus: int = 502,
+    devices: Sequence[object] = (),
+    links: Sequence[object] = (),
+    **extra: object,
+) -> dict[str, object]:
+    """Make what stands in its site file."""
     name = {"en": "Library", "zh": "图书馆"}
     device = {"id": "probe", "model": "xy-md02"}
     link: dict[str, object] = {"kind": "modbus-tcp", "id": "bus", "host": "127.0.0.1", "port": bus}
-    link["devices"] = [device]
-    return Site.model_validate(
-        {
-            "site": "site",
-            "name": name,
-            "timezone": "Europe/London",
-            "broker": f"mqtt://127.0.0.1:{port}",
-            "spaces": [{"id": "vault", "kind": "vault", "name": name}],
-            "edges": [{"id": "stacks", "links": [link]}],
-        }
-    )
+    link["devices"] = list(devices) or [device]
+    return {
+        "site": "site",
+        "name": name,
+        "timezone": "Europe/London",
+        "broker": f"mqtt://127.0.0.1:{port}",
+        "spaces": [{"id": "vault", "kind": "vault", "name": name}],
+        "edges": [{"id": "stacks", "links": [link, *links], **extra}],
+    }

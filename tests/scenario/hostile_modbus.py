@@ -9,6 +9,7 @@ from typing import Any
 from config.links import ModbusTcp
 from config.registers import Table
 from drivers.links.tcp import ModbusTcpLink
+from runtime.host import system_host
 
 TIMEOUT = 0.2
 
@@ -108,7 +109,7 @@ async def hostile(behave: Behave, **extra: Any) -> AsyncIterator[tuple[Hostile, 
     it = Hostile(behave)
     server = await asyncio.start_server(it.serve, "127.0.0.1", 0)
     it.port = server.sockets[0].getsockname()[1]
-    link = ModbusTcpLink(config_of(it.port, **extra))
+    link = ModbusTcpLink(config_of(it.port, **extra), system_host())
     try:
         yield it, link
     finally:

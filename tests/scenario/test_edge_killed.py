@@ -1,90 +1,101 @@
-"""The journal's process is killed at random moments; what it had promised is there."""
+"""The process of an edge is killed at random moments: nothing that it promised is lost."""
 
+import asyncio
+import json
 import random
 import signal
-import subprocess
 import sys
-import time
+from collections.abc import Callable
+from itertools import groupby
 from pathlib import Path
+from typing import Any
 
-import pytest
-
-from contracts.codec import decode_record
 from contracts.ranges import Ranges
-from contracts.records import EdgeStarted, Reading
-from edge.journal.opening import open_file
+from contracts.records import EdgeStarted, OutcomeStatus, RecordsGivenUp, Sample
+from tests.scenario.acker import Gateway, free_port, site_file, until
+from tests.scenario.edge_world import DEVICES, EdgeWorld, edge_world
 
-WRITER = """
-import asyncio, sys
-from contracts.ranges import Ranges
-from contracts.records import EdgeStarted, Reading
-from edge.journal.journal import Journal
-from pathlib import Path
-
-async def main(path, start, pruning):
-    number = start
-    async with Journal(Path(path), lambda: number) as journal:
-        print("stream", journal.stream, flush=True)
-        running = asyncio.create_task(journal.run())
-        while True:
-            for _ in range(number % 7):
-                await journal.append([Reading("p/t", number, 1.0)])
-                number += 1
-            await journal.append([EdgeStarted(number, "e", "1")], {"last": str(number).encode()})
-            print("promised", journal.last, number, flush=True)
-            number += 1
-            if pruning and number % 5 == 0 and journal.last > 50:
-                print("pruning", journal.last - 50, flush=True)
-                await journal.prune(Ranges([(1, journal.last - 50)]))
-
-asyncio.run(main(sys.argv[1], int(sys.argv[2]), sys.argv[3] == "pruning"))
-"""
+Play = Callable[..., Any]
 
 
-def killed_writer(path: Path, start: int, seconds: float, pruning: bool) -> list[list[str]]:
-    mode = "pruning" if pruning else "keeping"
-    with subprocess.Popen(
-        [sys.executable, "-c", WRITER, str(path), str(start), mode], stdout=subprocess.PIPE
-    ) as process:
-        assert process.stdout is not None
-        first = process.stdout.readline()
-        time.sleep(seconds)
-        process.send_signal(signal.SIGKILL)
-        rest = process.stdout.read()
-    lines = (first + rest).decode().split("\n")
-    return [line.split() for line in lines[:-1]]
+async def started(world: EdgeWorld, bus: int) -> asyncio.subprocess.Process:
+    """Start `wenlan edge` and wait until it is present."""
+    site = world.folder / "site.yaml"
+    site.write_text(json.dumps(site_file(world.nats.port, bus, DEVICES)), encoding="utf-8")
+    before = len(world.gateway.states)
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "wenlan", "edge", "stacks"),
+        *("--site", str(site), "--data", str(world.data)),
+        stderr=asyncio.subprocess.DEVNULL,
+    )
+    await until(lambda: any(one.online for one in world.gateway.states[before:]))
+    return process
 
 
-@pytest.mark.parametrize("pruning", [False, True], ids=["keeping", "pruning"])
-def test_killed_at_random_moments_no_promise_is_broken(tmp_path: Path, pruning: bool) -> None:
-    dice = random.Random(20261121)
-    path = tmp_path / "journal.sqlite3"
-    streams: set[str] = set()
-    number = 1
-    before = 0
-    for _ in range(8):
-        said = killed_writer(path, number, dice.uniform(0.0, 0.35), pruning)
-        streams |= {words[1] for words in said if words[0] == "stream"}
-        promised = [(int(words[1]), int(words[2])) for words in said if words[0] == "promised"]
-        pruned = max((int(words[1]) for words in said if words[0] == "pruning"), default=0)
-        journal, wrong = open_file(path, 0)
-        assert not wrong
-        last, at = promised[-1] if promised else (before, number - 1)
-        assert journal.last >= last
-        assert int(journal.memory.get("last", b"0")) >= at - (0 if promised else 1)
-        kept = journal.pending
-        assert kept.last in (None, journal.last)
-        if not pruning:
-            assert kept == Ranges([(1, journal.last)] if journal.last else [])
-        else:
-            assert kept.covers(max(pruned, before) + 1, journal.last) or not promised
-        piece = journal.read(max(1, journal.last - 40), journal.last, 100, 10**6)
-        if piece is not None:
-            records = [decode_record(body) for body in piece.bodies]
-            moments = [one.at for one in records if isinstance(one, EdgeStarted | Reading)]
-            assert moments == sorted(moments)
-            number = moments[-1] + 1
-        before = journal.last
-        journal.close()
-    assert len(streams) == 1
-    assert before > 100
+def setpoints(gateway: Gateway) -> list[float | None]:
+    """Give how the air conditioner's set-point changed."""
+    told = sorted(gateway.readings(), key=lambda one: one.at)
+    values = [one.value for one in told if one.point == "ac/temperature_setpoint"]
+    return [value for value, _ in groupby(values)]
+
+
+async def left(process: asyncio.subprocess.Process) -> None:
+    process.send_signal(signal.SIGTERM)
+    async with asyncio.timeout(15):
+        assert await process.wait() == 0
+
+
+def test_killed_at_random_moments_every_number_comes_once(tmp_path: Path, play: Play) -> None:
+    dice = random.Random(20261125)
+
+    async def story() -> None:
+        bus = free_port()
+        async with edge_world(tmp_path, bus) as world:
+            gateway = world.gateway
+            for _ in range(6):
+                process = await started(world, bus)
+                gateway.deaf = dice.random() < 0.5
+                await asyncio.sleep(dice.uniform(0.0, 1.5))
+                process.kill()
+                await process.wait()
+                gateway.deaf = False
+            process = await started(world, bus)
+            await asyncio.sleep(1.0)
+            await left(process)
+            await until(lambda: not world.presence.online)
+
+            (stream,) = {name for name, _ in gateway.rows}
+            assert stream == world.presence.stream
+            assert gateway.numbers() == Ranges([(1, world.presence.next - 1)])
+            assert not gateway.of(RecordsGivenUp)
+            starts = gateway.of(EdgeStarted)
+            assert len({one.life for one in starts}) == len(starts) == 7
+            numbered = [gateway.rows[key] for key in sorted(gateway.rows)]
+            samples = [one for one in numbered if isinstance(one, Sample) and one.block == "0.2s"]
+            assert len(samples) > 20
+            assert [one.at for one in samples] == sorted({one.at for one in samples})
+
+    play(story(), within=120)
+
+
+def test_a_lease_goes_through_a_kill(tmp_path: Path, play: Play) -> None:
+    async def story() -> None:
+        bus = free_port()
+        async with edge_world(tmp_path, bus) as world:
+            gateway = world.gateway
+            process = await started(world, bus)
+            await gateway.send(world.write("c1", 25.0, lease=4.0))
+            await until(lambda: bool(gateway.outcomes()))
+            begun = asyncio.get_running_loop().time()
+            process.kill()
+            await process.wait()
+            process = await started(world, bus)
+            await gateway.send(world.write("c1", 25.0, lease=4.0))
+            await until(lambda: len(gateway.outcomes()) == 2)
+            assert 3.5 < asyncio.get_running_loop().time() - begun < 8.0
+            told = [(one.command, one.status) for one in gateway.outcomes()]
+            assert told == [("c1", OutcomeStatus.DONE), ("c1", OutcomeStatus.REVERTED)]
+            await until(lambda: setpoints(gateway)[-2:] == [25.0, 19.0])
+            await left(process)
+
+    play(story(), within=60)

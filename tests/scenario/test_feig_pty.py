@@ -13,7 +13,9 @@ from drivers.devices.feig_reader import SPEC, FeigReader
 from drivers.errors import BadReplyError, LinkDownError, RefusedError
 from drivers.links.serial_line import SerialLine
 from drivers.protocols.rfid import feig, iso28560
+from runtime.host import system_host
 from tests.conftest import play
+from tests.polled import leaping_clock
 from tests.scenario.pad_line import (
     AT_HOME,
     BLOCKS,
@@ -53,8 +55,8 @@ def settings(port: str) -> SerialReader:
 
 def tell(line: PadLine, story: Callable[[FeigReader], Awaitable[None]]) -> PadLine:
     async def told() -> None:
-        link = SerialLine(settings(line.port))
-        reader = SPEC.build(link._config.devices[0], link, lambda: 0)
+        link = SerialLine(settings(line.port), system_host())
+        reader = SPEC.build(link._config.devices[0], link, leaping_clock(1))
         assert isinstance(reader, FeigReader)
         assert isinstance(reader, TagReader)
         try:
@@ -195,7 +197,7 @@ def test_a_port_that_is_not_there_and_comes_later(tmp_path: Path) -> None:
     line = PadLine({INVENTORY: [ONE_TAG]})
 
     async def story() -> None:
-        link = SerialLine(settings(str(port)))
+        link = SerialLine(settings(str(port)), system_host())
         reader = FeigReader("pad", 0xFF, link)
         with pytest.raises(LinkDownError, match="ttyPad"):
             await reader.inventory()

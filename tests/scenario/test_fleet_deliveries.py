@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -10,6 +10,7 @@ from typing import Any
 import aiomqtt
 import pytest
 
+from config.broker import Broker as Brokers
 from config.links import Vda5050
 from config.site import Fleet
 from contracts.instants import SECOND
@@ -17,12 +18,14 @@ from contracts.messages import Command
 from contracts.records import DeliveryChanged, DeliveryStep, InputRefused, Record, RobotChanged
 from drivers.devices.vda5050_vehicle import SPEC
 from drivers.errors import DriverError
-from drivers.links.vehicle_mailboxes import VehicleBroker
+from drivers.links.vehicle_mailboxes import VehicleMailboxes
 from edge.fleet.delivery_request import delivery_of
 from edge.fleet.dispatcher import Dispatcher
-from edge.journal.journal import Journal
+from runtime.host import system_host
 from simulators.robots.robot import RobotModel, RobotSimulator
+from simulators.run import io_for
 from tests.broker import Broker
+from tests.scenario.real_journal import recorded
 
 Play = Callable[..., Any]
 FLEET = Fleet.model_validate(
@@ -42,23 +45,6 @@ def now() -> int:
     return time.time_ns() // 1000
 
 
-class Diary:
-    """A real journal, whose records can also be read at once."""
-
-    def __init__(self, journal: Journal, records: list[Record]) -> None:
-        self._journal = journal
-        self.records = records
-
-    async def append(
-        self, records: Sequence[Record], remember: Mapping[str, bytes | None] | None = None
-    ) -> None:
-        await self._journal.append(records, remember)
-        self.records.extend(records)
-
-    def recall(self, prefix: str) -> dict[str, bytes]:
-        return self._journal.recall(prefix)
-
-
 class House:
     """A broker, a robot, and an edge that may be killed."""
 
@@ -69,10 +55,20 @@ class House:
         self.ledger: list[tuple[str, str]] = []
         stations = {one.id: (one.x, one.y) for one in FLEET.stations}
         model = RobotModel(
-            self.broker.url, "uagv", "Example", "WL-001", stations, "dock", pace=pace
+            Brokers.model_validate(self.broker.url),
+            "uagv",
+            "Example",
+            "WL-001",
+            stations,
+            "dock",
+            pace=pace,
         )
         self.robot = RobotSimulator(
-            model, lambda _, **line: self.ledger.append((line["order"], line["step"])), now
+            model,
+            lambda _, **line: self.ledger.append((line["order"], line["step"])),
+            now,
+            io_for(model.broker),
+            "robot",
         )
         self.link_config = Vda5050.model_validate(
             {
@@ -94,11 +90,13 @@ class House:
     @asynccontextmanager
     async def edge(self) -> AsyncIterator[Dispatcher]:
         """Run an edge; leaving the block kills it."""
-        link = VehicleBroker(self.link_config)
+        link = VehicleMailboxes(self.link_config, system_host())
         robot = self.link_config.devices[0]
-        async with Journal(self.folder / "journal.db", now) as journal:
-            vehicle = SPEC.build(robot, link, now)
-            dispatcher = Dispatcher(vehicle, robot, FLEET, Diary(journal, self.records), now)  # type: ignore[arg-type] # the catalogue promises only an object
+        async with recorded(self.folder, system_host()) as journal:
+            journal.records = self.records
+            clock = journal.clock
+            vehicle = SPEC.build(robot, link, clock)
+            dispatcher = Dispatcher(vehicle, robot, FLEET, journal, clock, journal.terms)  # type: ignore[arg-type] # the catalogue promises only an object
             task = asyncio.create_task(dispatcher.run(), name="dispatcher")
             try:
                 yield dispatcher
@@ -236,7 +234,7 @@ def test_garbage_and_strangers_on_the_robots_topics_harm_nothing(
                 await client.publish("uagv/v2/Example/WL-001/instantActions", b"[]", qos=1)
             await dispatcher.execute(wish("c1"))
             await house.until(lambda: "delivered" in house.steps(delivery))
-        assert [type(one) for one in house.records].count(InputRefused) == 1
+        assert [type(one) for one in house.records].count(InputRefused) == 2
         assert "OFFLINE" not in {
             one.connection for one in house.records if isinstance(one, RobotChanged)
         }
@@ -250,7 +248,7 @@ def test_a_link_without_a_broker_says_so_and_comes_up_when_there_is_one(
     async def story() -> None:
         house = House(tmp_path)
         async with house.edge() as dispatcher:
-            other = VehicleBroker(house.link_config)
+            other = VehicleMailboxes(house.link_config, system_host())
             with pytest.raises(DriverError, match="not connected"):
                 await other.publish("a/b", b"")
             await other.aclose()

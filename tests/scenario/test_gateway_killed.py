@@ -2,12 +2,13 @@
 
 import random
 import signal
-import sqlite3
 import subprocess
 import sys
 import time
 from contextlib import closing
 from pathlib import Path
+
+from runtime.database import connect, one
 
 PROGRAM = """
 import sys
@@ -43,9 +44,9 @@ def test_a_killed_writer_keeps_what_it_acknowledged(tmp_path: Path) -> None:
             process.send_signal(signal.SIGKILL)
             lines = [line for line in process.stdout if line.endswith("\n")]
         acknowledged = int(lines[-1]) if lines else acknowledged
-        with closing(sqlite3.connect(tmp_path / "store.sqlite3")) as store:
+        with closing(connect(tmp_path / "store.sqlite3")) as store:
             assert store.execute("PRAGMA integrity_check").fetchone() == ("ok",)
-            (last,) = store.execute("SELECT coalesce(max(last), 0) FROM committed").fetchone()
+            (last,) = one(store, "SELECT coalesce(max(last), 0) FROM committed")
             rows = store.execute("SELECT count(*), count(DISTINCT seq), max(seq) FROM reading")
             assert rows.fetchone() == ((last, last, last) if last else (0, 0, None))
             assert last >= acknowledged

@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-import sqlite3
+import random
 import time
 import urllib.request
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -12,10 +12,10 @@ from typing import Any
 
 import aiomqtt
 import pytest
-from websockets.asyncio.client import connect
+from websockets.asyncio import client
 from websockets.typing import Origin
 
-from config.broker import broker_address
+from config.broker import Broker as Brokers
 from config.site import Site
 from contracts.codec import acks, commands, encode, encode_batch
 from contracts.instants import SECOND, Instant
@@ -29,8 +29,12 @@ from gateway.devices.snapshot import Live
 from gateway.engine.outbox import Outbox
 from gateway.engine.writer_thread import Keeper
 from gateway.ingest.after_commit import Performer
-from gateway.ingest.subscriber import Broker as Wire
+from gateway.ingest.subscriber import Subscriber
 from gateway.storage.sqlite import StoreError
+from runtime.database import connect, rows
+from runtime.host import system_host
+from runtime.mqtt.client import Io
+from runtime.mqtt.connect import connect_to
 from tests.broker import Broker, free_port
 from tests.unit.gateway.gateway_story import PROBE, small_site
 
@@ -52,7 +56,7 @@ def now() -> Instant:
 
 
 def on(broker: Broker) -> Site:
-    return small_site().model_copy(update={"broker": broker.url})
+    return small_site().model_copy(update={"broker": Brokers.model_validate(broker.url)})
 
 
 class FakeEdge:
@@ -111,17 +115,19 @@ async def edge_on(broker: Broker) -> AsyncIterator[FakeEdge]:
 async def core(site: Site, path: Path, broker: Broker) -> AsyncIterator[tuple[Desk, Live]]:
     """Run a gateway without its console."""
     live, outbox = Live(), Outbox()
-    keeper = Keeper(now, Performer(site.site, outbox, live))
-    await keeper.open(site, path)
-    wire = Wire(site.site, broker_address(broker.url), outbox, keeper.offer, now)
+    host = system_host()
+    keeper = Keeper(now, Performer(site.site, outbox, live), host.threads("store", 1))
+    await keeper.open(site, path, host.connect)
+    io = Io(connect_to(site.broker), asyncio.sleep, time.monotonic, random.Random(1))
+    wire = Subscriber(site.site, site.broker.addresses, outbox, keeper.offer, now, io)
     tasks = [
         asyncio.create_task(keeper.run(), name="keeper"),
         asyncio.create_task(keeper.keep_time(), name="clock"),
-        asyncio.create_task(wire.run(dice=lambda: 0.0), name="broker"),
+        asyncio.create_task(wire.run(), name="broker"),
     ]
     try:
-        await wire.connected.wait()
-        yield Desk(site.site, keeper, outbox, now), live
+        await wire.online.wait()
+        yield Desk(site.site, keeper, outbox, now, host.new_id), live
     finally:
         for task in tasks:
             task.cancel()
@@ -200,10 +206,10 @@ def test_a_command_goes_out_once_and_its_outcome_comes_back(
                     with pytest.raises(DeskError) as refused:
                         await desk.command(wrong, "li")
                     assert refused.value.code == code
-        with closing(sqlite3.connect(tmp_path / "s")) as store:
-            rows = store.execute("SELECT status, value, who, body FROM command").fetchall()
-        assert [row[:3] for row in rows] == [("done", 19.0, "li")]
-        assert json.loads(rows[0][3])["lease"] == 60.0
+        with closing(connect(tmp_path / "s")) as store:
+            told = rows(store, "SELECT status, value, who, body FROM command")
+        assert [row[:3] for row in told] == [("done", 19.0, "li")]
+        assert json.loads(told[0][3])["lease"] == 60.0
 
     play(story())
 
@@ -215,7 +221,7 @@ def test_a_gateway_serves_its_pages_and_ends_quickly_with_a_page_open(
         with Broker(tmp_path) as broker:
             port = free_port()
             running = asyncio.create_task(
-                run_gateway(on(broker), tmp_path, now, "127.0.0.1", port), name="gateway"
+                run_gateway(on(broker), tmp_path, system_host(), "127.0.0.1", port), name="gateway"
             )
             address = f"http://127.0.0.1:{port}/api/v1/openapi.json"
             for _ in range(100):
@@ -227,7 +233,7 @@ def test_a_gateway_serves_its_pages_and_ends_quickly_with_a_page_open(
             with answer:
                 assert answer.status == 200
             origin = f"http://127.0.0.1:{port}"
-            async with connect(f"ws://127.0.0.1:{port}/live", origin=Origin(origin)):
+            async with client.connect(f"ws://127.0.0.1:{port}/live", origin=Origin(origin)):
                 await asyncio.sleep(0.3)  # cut short, connecting to the broker would end later
                 begun = time.monotonic()
                 running.cancel()
@@ -245,7 +251,7 @@ def test_a_second_gateway_on_the_same_folder_ends_with_a_message(
             site = on(broker)
             async with core(site, tmp_path / "store.sqlite3", broker):
                 with pytest.raises(StoreError, match="another gateway"):
-                    await run_gateway(site, tmp_path, now, "127.0.0.1", 0)
+                    await run_gateway(site, tmp_path, system_host(), "127.0.0.1", 0)
 
     play(story())
 
@@ -262,9 +268,11 @@ def test_a_command_without_an_outcome_becomes_unknown(
         async def perform(_: object) -> None:
             pass
 
-        keeper = Keeper(clock, perform, lambda _: asyncio.sleep(0.01))
-        await keeper.open(small_site(), tmp_path / "s")
-        desk = Desk("small", keeper, Outbox(), clock)
+        host = system_host()
+        thread = host.threads("store", 1)
+        keeper = Keeper(clock, perform, thread, lambda _: asyncio.sleep(0.01))
+        await keeper.open(small_site(), tmp_path / "s", connect)
+        desk = Desk("small", keeper, Outbox(), clock, host.new_id)
 
         def introduce(ingest: Any) -> None:
             ingest.registry.describe(CONDITIONER)

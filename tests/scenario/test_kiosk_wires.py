@@ -1,7 +1,6 @@
 """The whole kiosk on real wires: a PTY, a TCP connection, a journal on disk."""
 
 import asyncio
-import time
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import timedelta
@@ -12,17 +11,16 @@ import pytest
 from config.base import Name
 from config.links import SerialReader, TagReaderDevice
 from config.site import Kiosk
-from contracts.codec import decode_record
-from contracts.instants import Instant
 from contracts.records import LoanChanged, LoanStep
 from drivers.devices.feig_reader import FeigReader
 from drivers.devices.sip2_system import Sip2Circulation
 from drivers.links.serial_line import SerialLine
 from drivers.links.sip2_tcp import Sip2Connection
 from drivers.protocols.rfid import feig
-from edge.journal.journal import Journal
 from edge.kiosk.kiosk import SelfCheck
 from edge.kiosk.patron_key import patron_key
+from runtime.folder import SystemFolder
+from runtime.host import Host, system_host
 from tests.conftest import play
 from tests.scenario.pad_line import (
     BLOCKS,
@@ -39,7 +37,10 @@ from tests.scenario.pad_line import (
     PadLine,
     at_the_far_end,
 )
+from tests.scenario.real_journal import recorded
 from tests.scenario.sip2_quirks import QuirkyServer, serving, settings
+from wenlan.proofs.disk_faults import Faults
+from wenlan.proofs.faulty_host import Troubles, faulty_host
 
 BOOK, CARD, CARD_UID = "1000000056", "reader-1", "E0040150AABBCCDD"
 KIOSK = Kiosk(
@@ -97,35 +98,39 @@ class Shelf(PadLine):
         return self.answers[SYSTEM][0][13]
 
 
-def now() -> Instant:
-    return time.time_ns() // 1000
-
-
 async def serve(
-    folder: Path, shelf: Shelf, server: QuirkyServer, done: Callable[[list[LoanChanged]], bool]
+    folder: Path,
+    shelf: Shelf,
+    server: QuirkyServer,
+    done: Callable[[list[LoanChanged]], bool],
+    host: Host | None = None,
 ) -> list[LoanChanged]:
     """Run a kiosk until its journal satisfies `done`; give the steps of its loans."""
     pad = TagReaderDevice(id="pad", model="feig-obid")
     wait = timedelta(milliseconds=200)
+    host = host or system_host()
     line = SerialLine(
-        SerialReader(kind="feig-serial", id="line", port=shelf.port, timeout=wait, devices=(pad,))
+        SerialReader(kind="feig-serial", id="line", port=shelf.port, timeout=wait, devices=(pad,)),
+        host,
     )
     config = settings(server.port)
-    library = Sip2Connection(config)
-    async with Journal(folder / "journal.sqlite3", now) as journal:
+    library = Sip2Connection(config, host)
+    async with recorded(folder, host) as journal:
+        clock = journal.clock
         kiosk = SelfCheck(
             KIOSK,
             FeigReader("pad", pad.address, line),
-            Sip2Circulation(config.devices[0], library, config.obey_status_flags, now),
+            Sip2Circulation(config.devices[0], library, config.obey_status_flags, clock),
             pad,
             journal,
-            now,
-            patron_key(folder),
+            clock,
+            host.random,
+            patron_key(host.folder(folder), host.secret),
         )
         task = asyncio.create_task(kiosk.run(), name="kiosk")
         try:
             async with asyncio.timeout(8):
-                while not done(steps := await journalled(journal)):
+                while not done(steps := journal.of(LoanChanged)):
                     assert not task.done()
                     await asyncio.sleep(0.05)
         finally:
@@ -135,12 +140,6 @@ async def serve(
             await library.aclose()
             await line.aclose()
         return steps
-
-
-async def journalled(journal: Journal) -> list[LoanChanged]:
-    piece = await journal.read(1, journal.last, 1000, 1_000_000) if journal.last else None
-    records = [decode_record(body) for body in piece.bodies] if piece else []
-    return [one for one in records if isinstance(one, LoanChanged)]
 
 
 async def until(condition: Callable[[], bool]) -> None:
@@ -163,11 +162,32 @@ def test_a_book_is_lent(tmp_path: Path) -> None:
 
     with at_the_far_end(shelf):
         steps = play(story())
-    assert [one.step.value for one in steps] == ["intent", "granted", "closed"]
+    assert [one.step for one in steps] == ["intent", "granted", "closed"]
     assert steps[-1].title == "A title"
     assert server.holders == {BOOK: CARD}
     assert shelf.afi == 0xC2
     assert CARD not in repr(steps)
+
+
+def test_a_sick_disk_and_no_gateway_lend_nothing_and_say_so(tmp_path: Path) -> None:
+    shelf, server = Shelf(card=True), QuirkyServer()
+    troubles = Troubles()
+    host, layer = faulty_host(lambda: troubles)
+
+    def settled_while_sick(steps: list[LoanChanged]) -> bool:
+        troubles.disk = Faults(write_error=1.0, sync_error=1.0)
+        return settled(steps)
+
+    async def story() -> list[LoanChanged]:
+        async with serving(server):
+            return await serve(tmp_path, shelf, server, settled_while_sick, host)
+
+    with at_the_far_end(shelf):
+        steps = play(story())
+    assert [one.step for one in steps] == ["intent", "refused"]
+    assert "not now, nothing was done" in steps[-1].reason
+    assert server.holders == {}
+    del layer
 
 
 def test_a_book_is_taken_back(tmp_path: Path) -> None:
@@ -179,7 +199,7 @@ def test_a_book_is_taken_back(tmp_path: Path) -> None:
 
     with at_the_far_end(shelf):
         steps = play(story())
-    assert [one.step.value for one in steps] == ["intent", "granted", "closed"]
+    assert [one.step for one in steps] == ["intent", "granted", "closed"]
     assert server.holders == {}
     assert shelf.afi == 0x07
 
@@ -205,11 +225,11 @@ def test_the_connection_is_cut_after_any_message(tmp_path: Path, requests: int) 
     with at_the_far_end(shelf):
         steps = play(story())
     assert sum(one.step in ENDS for one in steps) == 1
-    if steps[-1].step is LoanStep.CLOSED:
+    if steps[-1].step == LoanStep.CLOSED:
         assert server.holders == {BOOK: CARD}
         assert shelf.afi == 0xC2
     else:
-        assert steps[-1].step is LoanStep.STAFF
+        assert steps[-1].step == LoanStep.STAFF
         assert shelf.afi == 0x07
 
 
@@ -235,20 +255,20 @@ def test_a_loan_cut_off_by_a_restart_is_settled_by_the_next_process(tmp_path: Pa
         steps = play(story())
     assert len({one.loan for one in steps}) == 1
     assert sum(one.step in ENDS for one in steps) == 1
-    closed = steps[-1].step is LoanStep.CLOSED
+    closed = steps[-1].step == LoanStep.CLOSED
     assert (shelf.afi == 0xC2) == closed
     assert (server.holders == {BOOK: CARD}) or not closed
 
 
 def test_the_key_is_kept_and_closed_to_others(tmp_path: Path) -> None:
-    key = patron_key(tmp_path)
-    assert patron_key(tmp_path) == key
-    assert len(key) == 32
+    folder, secrets = SystemFolder(tmp_path), iter([b"a" * 32, b"b" * 32])
+    key = patron_key(folder, lambda _: next(secrets))
+    assert patron_key(folder, lambda _: next(secrets)) == key == b"a" * 32
     (path,) = tmp_path.iterdir()
     assert path.stat().st_mode & 0o777 == 0o600
     path.write_bytes(b"short")
     with pytest.raises(ValueError, match="5 bytes"):
-        patron_key(tmp_path)
+        patron_key(folder, lambda _: next(secrets))
 
 
 def test_an_empty_pad_stays_quiet(tmp_path: Path) -> None:

@@ -11,12 +11,12 @@ from pymodbus.server import ModbusTcpServer
 from pymodbus.simulator import DataType, SimData, SimDevice
 
 from config.links import ModbusTcp
-from contracts.instants import SECOND
 from contracts.quantities import Quality
-from contracts.records import Reading
 from drivers import registry
 from drivers.devices.register_device import RegisterDevice
 from drivers.errors import DriverError
+from runtime.host import system_host
+from tests.polled import leaping_clock, poll
 
 Play = Callable[[Coroutine[Any, Any, None]], None]
 
@@ -56,11 +56,11 @@ async def bus(
             "devices": devices,
         }
     )
-    link = registry.open_link(config)
-    ticks = iter(range(10**15, 10**18, 3600 * SECOND))
+    link = registry.open_link(config, system_host())
+    clock = leaping_clock(3600)
     try:
         yield {
-            device.id: registry.build(device, link, lambda: next(ticks))  # type: ignore[misc]  # all are register devices here
+            device.id: registry.build(device, link, clock)  # type: ignore[misc]  # all are register devices here
             for device in config.devices
         }
     finally:
@@ -69,12 +69,8 @@ async def bus(
         await asyncio.sleep(0.01)
 
 
-def values(readings: list[Reading]) -> dict[str, float | None]:
-    return {reading.point.split("/")[1]: reading.value for reading in readings}
-
-
 async def polled(device: RegisterDevice) -> dict[str, float | None]:
-    return values(list(await device.poll()))
+    return {name: one.value for name, one in (await poll(device)).items()}
 
 
 def test_probes_of_two_makes_on_one_bus(play: Play) -> None:
@@ -181,10 +177,10 @@ def test_a_probe_without_a_value_is_unavailable_and_nonsense_is_implausible(play
     async def story() -> None:
         device = {"id": "b", "model": "vaisala-hmp", "unit": 240}
         async with bus({240: {0: nothing + impossible, 0x200: [0]}}, [device]) as drivers:
-            readings = {r.point: r for r in await drivers["b"].poll()}
-            assert readings["b/humidity"].value is None
-            assert readings["b/humidity"].quality is Quality.UNAVAILABLE
-            assert readings["b/temperature"].value == 778.0
-            assert readings["b/temperature"].quality is Quality.IMPLAUSIBLE
+            readings = await poll(drivers["b"])
+            assert readings["humidity"].value is None
+            assert readings["humidity"].quality == Quality.UNAVAILABLE
+            assert readings["temperature"].value == 778.0
+            assert readings["temperature"].quality == Quality.IMPLAUSIBLE
 
     play(story())

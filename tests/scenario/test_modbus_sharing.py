@@ -9,6 +9,7 @@ import pytest
 
 from drivers.errors import LinkDownError, NotSentError
 from drivers.links.tcp import ModbusTcpLink
+from runtime.host import system_host
 from tests.scenario.hostile_modbus import (
     TIMEOUT,
     Asked,
@@ -26,7 +27,7 @@ def test_nobody_listening_is_told_as_never_sent_and_found_again(play: Play) -> N
     async def story() -> None:
         async with hostile(answer) as (server, _):
             port = server.port
-        dead = ModbusTcpLink(config_of(port))
+        dead = ModbusTcpLink(config_of(port), system_host())
         with pytest.raises(NotSentError, match=rf"127\.0\.0\.1:{port}"):
             await read(dead)
         reborn = Hostile(answer)
@@ -43,7 +44,7 @@ def test_a_dead_host_costs_the_whole_bus_one_connect_not_one_each(play: Play) ->
     async def story() -> None:
         async with hostile(answer) as (server, _):
             port = server.port
-        dead = ModbusTcpLink(config_of(port))
+        dead = ModbusTcpLink(config_of(port), system_host())
         attempts = 0
         connect = dead._connect
 

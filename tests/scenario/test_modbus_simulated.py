@@ -4,18 +4,17 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from itertools import count
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from config.links import ModbusTcp
-from contracts.instants import SECOND
 from contracts.quantities import Quality
 from drivers import registry
 from drivers.devices.register_device import RegisterDevice
 from drivers.errors import BadReplyError, DriverError, LinkDownError, RefusedError
+from runtime.host import system_host
 from simulators.building.air import Air, mixing_ratio
 from simulators.faults import WIRE, Faults, What
 from simulators.ground_truth import Ledger
@@ -25,6 +24,7 @@ from simulators.modbus.devices.sensing import NOTHING, Sample
 from simulators.modbus.devices.vaisala_hmp import vaisala_hmp
 from simulators.modbus.devices.xy_md02 import xy_md02
 from simulators.modbus.server import ModbusServer, Unit
+from tests.polled import leaping_clock, poll
 
 Play = Callable[[Coroutine[Any, Any, None]], None]
 TIMEOUT = 0.25
@@ -38,17 +38,13 @@ class House:
     air: list[Sample] = field(default_factory=lambda: [Sample(21.4, 53.2)])
 
     async def poll(self, device: str) -> dict[str, float | None]:
-        readings = await self.drivers[device].poll()
-        return {reading.point.split("/")[1]: reading.value for reading in readings}
+        return {name: one.value for name, one in (await poll(self.drivers[device])).items()}
 
 
 @asynccontextmanager
 async def house(folder: Path) -> AsyncIterator[House]:
-    ticks = count(10**15, 60 * SECOND)
-
-    def now() -> int:
-        return next(ticks)
-
+    clock = leaping_clock(60)
+    now = clock.wall
     with Ledger(folder / "ledger.jsonl", now) as ledger:
         faults = Faults(ledger, now)
         it = House(faults, Counters())
@@ -83,9 +79,9 @@ async def house(folder: Path) -> AsyncIterator[House]:
                 ],
             }
         )
-        link = registry.open_link(config)
+        link = registry.open_link(config, system_host())
         for device in config.devices:
-            driver = registry.build(device, link, now)
+            driver = registry.build(device, link, clock)
             assert isinstance(driver, RegisterDevice)
             it.drivers[device.id] = driver
         try:
@@ -140,13 +136,13 @@ def test_an_element_without_a_value_is_never_its_last_value(play: Play, tmp_path
             it.air[0] = NOTHING
             with pytest.raises(BadReplyError, match="exception 4"):
                 await it.poll("probe")
-            readings = {r.point: r for r in await it.drivers["second"].poll()}
-            assert readings["second/temperature"].value is None
-            assert readings["second/temperature"].quality is Quality.UNAVAILABLE
+            readings = await poll(it.drivers["second"])
+            assert readings["temperature"].value is None
+            assert readings["temperature"].quality == Quality.UNAVAILABLE
             it.air[0] = Sample(19.0, None)
-            readings = {r.point: r for r in await it.drivers["probe"].poll()}
-            assert readings["probe/temperature"].value == 19.0
-            assert readings["probe/humidity"].quality is Quality.UNAVAILABLE
+            readings = await poll(it.drivers["probe"])
+            assert readings["temperature"].value == 19.0
+            assert readings["humidity"].quality == Quality.UNAVAILABLE
 
     play(story())
 

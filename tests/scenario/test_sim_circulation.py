@@ -22,7 +22,7 @@ from simulators.library_system.collection import Collection, found_library
 from simulators.library_system.messages import checksum, seal
 from simulators.library_system.server import Sip2Server
 from simulators.readers.self_check import Circulation, Surroundings, assemble
-from simulators.readers.stack_requests import StacksRequests
+from simulators.readers.stack_requests import StacksRequests, post
 from simulators.rfid.feig_frames import crc
 from simulators.rfid.feig_reader import FeigReader
 from simulators.rfid.pad import Pad
@@ -377,7 +377,11 @@ class Kiosk:
 def example(tmp_path: Path) -> Surroundings:
     path = ROOT / "config" / "sites" / "zhijiang" / "site.yaml"
     site = load_site(path, {"WENLAN_PAD": str(tmp_path / "pad-1")}).site
-    return Surroundings(site, Rows(), lambda: T0, gateway="http://127.0.0.1:9")
+
+    async def ask(_: object) -> int:
+        return 0  # nobody answers
+
+    return Surroundings(site, Rows(), lambda: T0, ask=ask)
 
 
 def test_a_minute_of_readers_borrows_and_returns(tmp_path: Path) -> None:
@@ -439,7 +443,7 @@ def test_a_book_is_asked_for_until_the_gateway_is_there() -> None:
         rows = Rows()
         collection = found_library(Random(3), _noon())
         requests = StacksRequests(
-            f"http://127.0.0.1:{port}",
+            lambda request: asyncio.to_thread(post, f"http://127.0.0.1:{port}", request),
             "robot-1",
             "stacks-desk",
             "hall-desk",

@@ -17,12 +17,13 @@ from pymodbus.client import AsyncModbusTcpClient
 from config.links import ModbusTcp
 from config.loader import load_site
 from config.site import Site
-from simulators.control import send, serve_control
+from simulators.control import serve_control
 from simulators.errors import SimulatorError
 from simulators.ground_truth import Ledger
 from simulators.modbus.replay import Replay, replay_of, run_replay
 from simulators.run import Options, beginning, run_simulators
 from tests.conftest import data_folder
+from wenlan.example.orders import send
 
 Play = Callable[..., Any]
 EXAMPLE = Path(__file__).parents[2] / "config" / "sites" / "zhijiang" / "site.yaml"

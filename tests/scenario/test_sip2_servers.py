@@ -12,10 +12,13 @@ from drivers.capabilities import Circulation, Whereabouts
 from drivers.devices.sip2_system import SPEC, Sip2Circulation
 from drivers.errors import LinkDownError, NotSentError, RefusedError
 from drivers.links.sip2_tcp import Sip2Connection
+from runtime.host import system_host
 from tests.conftest import play
+from tests.polled import leaping_clock
 from tests.scenario.sip2_quirks import Quirks, QuirkyServer, serving, settings
 
 AT = 1_795_000_000_000_000
+CLOCK = replace(leaping_clock(1), wall=lambda: AT)
 Dialogue = Callable[[Sip2Circulation, QuirkyServer], Awaitable[None]]
 
 
@@ -25,8 +28,8 @@ async def kiosk(
 ) -> AsyncIterator[tuple[Sip2Circulation, QuirkyServer]]:
     async with serving(server):
         config = settings(server.port, **changes)
-        link = Sip2Connection(config)
-        driver = SPEC.build(config.devices[0], link, lambda: AT)
+        link = Sip2Connection(config, system_host())
+        driver = SPEC.build(config.devices[0], link, CLOCK)
         assert isinstance(driver, Sip2Circulation)
         assert isinstance(driver, Circulation)
         try:
@@ -162,8 +165,8 @@ def test_a_connection_closed_meanwhile_costs_nothing() -> None:
 
 def test_what_never_left_is_told_apart() -> None:
     async def story() -> None:
-        link = Sip2Connection(settings(1))
-        library = SPEC.build(settings(1).devices[0], link, lambda: AT)
+        link = Sip2Connection(settings(1), system_host())
+        library = SPEC.build(settings(1).devices[0], link, CLOCK)
         assert isinstance(library, Sip2Circulation)
         with pytest.raises(NotSentError, match="cannot be reached"):
             await library.checkout("reader-1", "b1", AT)

@@ -2,12 +2,12 @@
 
 import asyncio
 import contextlib
-import sqlite3
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+from runtime.database import connect
 from wenlan.example.library import House, open_house, prepare
 from wenlan.example.processes import Supervisor
 from wenlan.process import now
@@ -68,5 +68,5 @@ async def open_library(
 
 def rows(data: Path, query: str, parameters: Iterable[Any] = ()) -> list[tuple[Any, ...]]:
     """Ask the store, read-only."""
-    with closing(sqlite3.connect(f"file:{data / 'store.sqlite3'}?mode=ro", uri=True)) as store:
+    with closing(connect(data / "store.sqlite3", read_only=True)) as store:
         return store.execute(query, tuple(parameters)).fetchall()

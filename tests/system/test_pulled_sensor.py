@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from simulators.control import send
 from tests.system.library import open_library, probes_site
 from wenlan.example.library import House
+from wenlan.example.orders import send
 from wenlan.example.processes import until
 
 pytestmark = pytest.mark.system

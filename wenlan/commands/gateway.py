@@ -21,6 +21,8 @@ def run(options: argparse.Namespace) -> int:
     process.begin_logging("gateway")
     options.data.mkdir(parents=True, exist_ok=True)
     try:
-        return process.run(run_gateway(site, options.data, process.now, options.host, options.port))
+        return process.run(
+            run_gateway(site, options.data, options.machine, options.host, options.port)
+        )
     except (StoreError, OSError) as error:
         return cannot(error)

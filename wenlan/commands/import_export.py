@@ -7,7 +7,6 @@ from pathlib import Path
 
 from config.site import Site
 from dataloggers.header import UnusableFileError
-from edge.journal.file import JournalError
 from wenlan import process
 from wenlan.import_session import import_csv
 from wenlan.options import add_site, read_site
@@ -24,7 +23,6 @@ def run(options: argparse.Namespace) -> int:
     """Import one file; 2 when it cannot be used."""
     site = read_site(options)
     process.begin_logging("import")
-    options.data.mkdir(parents=True, exist_ok=True)
     return process.run(take(site, options))
 
 
@@ -32,10 +30,8 @@ async def take(site: Site, options: argparse.Namespace) -> int:
     """Import one file and say what became of it; 2 when it cannot be used."""
     device = options.device or re.sub(r"[^A-Za-z0-9_-]+", "-", options.file.stem).strip("-_")[:48]
     try:
-        await import_csv(
-            options.file, site, device, options.space, options.data, process.now, print
-        )
-    except (UnusableFileError, JournalError, OSError) as error:
+        await import_csv(options.file, site, device, options.space, options.machine, print)
+    except (UnusableFileError, OSError) as error:
         print(f"wenlan import: {error}", file=sys.stderr)
         return 2
     return 0

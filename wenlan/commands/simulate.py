@@ -5,15 +5,16 @@ import os
 from pathlib import Path
 
 from config.site import Site
-from simulators.control import send
 from simulators.errors import SimulatorError
 from simulators.ground_truth import Ledger
 from simulators.modbus.replay import first_probe, replay_of, run_replay, speed
 from simulators.run import Options, run_simulators
 from wenlan import process
+from wenlan.example.orders import send
 from wenlan.example.ports import free
 from wenlan.options import add_site, read_site, seconds
 from wenlan.process import now
+from wenlan.site_rules import load_checked_site
 
 CONTROL = "control-port"
 """The file in the data folder that tells where running simulators take orders."""
@@ -38,7 +39,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Do what the options ask for; 2 when it cannot be done."""
-    site = read_site(options)
+    site = read_site(options, load_checked_site)
     process.begin_logging("simulate")
     options.data.mkdir(parents=True, exist_ok=True)
     return process.run(simulate(site, options))

@@ -12,12 +12,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from config.loader import load_site
 from config.site import Site
 from wenlan.example import nats
 from wenlan.example.ports import for_site, free
 from wenlan.example.processes import Part, Supervisor, until
 from wenlan.example.site import ENVIRONMENT
+from wenlan.site_rules import load_checked_site
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +96,7 @@ def prepare(site_path: Path, data: Path, http_port: int) -> House:
     environment["WENLAN_CONTROL_PORT"] = str(free(0))
     shared = {key: value for key, value in environment.items() if "PASSWORD" not in key}
     (data / ENVIRONMENT).write_text(json.dumps(shared, indent=2), encoding="utf-8")
-    site = load_site(site_path, {**os.environ, **environment}).site
+    site = load_checked_site(site_path, {**os.environ, **environment}).site
     broker_port = int(
         environment.get("WENLAN_BROKER_PORT") or os.environ.get("WENLAN_BROKER_PORT", "1883")
     )

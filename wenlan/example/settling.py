@@ -1,11 +1,11 @@
 """Bringing a running library to rest, so that its books can be compared."""
 
 import asyncio
-import sqlite3
 from contextlib import closing
 
-from simulators.control import send
+from runtime.database import connect
 from wenlan.example.library import House
+from wenlan.example.orders import send
 from wenlan.example.processes import Supervisor, until
 from wenlan.proofs.sequence_audit import journals, stored_up_to
 
@@ -40,7 +40,7 @@ async def settle(house: House, supervisor: Supervisor) -> None:
 
 
 def _everything_is_stored(house: House) -> bool:
-    with closing(sqlite3.connect(house.data / "store.sqlite3")) as store:
+    with closing(connect(house.data / "store.sqlite3", read_only=True)) as store:
         return all(
             stored_up_to(store, journal.stream) >= journal.last for journal in journals(house.data)
         )

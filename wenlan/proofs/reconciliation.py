@@ -5,7 +5,6 @@ simulator that made the same mistake would still be found out.
 """
 
 import json
-import sqlite3
 import struct
 from bisect import bisect_left
 from collections import defaultdict
@@ -17,6 +16,7 @@ from typing import Any, NamedTuple
 from config.links import ModbusDevice
 from config.site import Site
 from contracts.instants import SECOND, Instant
+from runtime.database import Connection, one, rows
 
 LONGEST_POLL = 3 * SECOND
 """A poll's readings bear one time; its answers came at most this long before or after."""
@@ -100,7 +100,7 @@ def read_ledger(path: Path) -> Iterator[dict[str, Any]]:
                     yield json.loads(line)
 
 
-def compare(store: sqlite3.Connection, site: Site, data: Path) -> Comparison:
+def compare(store: Connection, site: Site, data: Path) -> Comparison:
     """Compare readings, crossings, loans and deliveries."""
     rows: dict[str, list[dict[str, Any]]] = defaultdict(list)
     for row in read_ledger(data / "ledger.jsonl"):
@@ -114,7 +114,7 @@ def compare(store: sqlite3.Connection, site: Site, data: Path) -> Comparison:
 
 
 def _readings(
-    store: sqlite3.Connection,
+    store: Connection,
     site: Site,
     data: Path,
     polls: list[dict[str, Any]],
@@ -137,11 +137,12 @@ def _readings(
     gone = _absences(store)
     for path, given in answers.items():
         device = path.split("/")[0]
-        stored = store.execute(
+        stored = rows(
+            store,
             "SELECT at, value FROM reading JOIN point ON point.id = reading.point"
             " WHERE path = ? AND value IS NOT NULL ORDER BY at",
             (path,),
-        ).fetchall()
+        )
         excuses = Excuses(ends.get(edges[device], []), gone.get(device, []))
         _match(path, given, stored, excuses, result)
 
@@ -166,7 +167,7 @@ class Excuses(NamedTuple):
     """From when to when its edge said that the device did not answer as it should."""
 
 
-def _absences(store: sqlite3.Connection) -> dict[str, list[tuple[Instant, Instant]]]:
+def _absences(store: Connection) -> dict[str, list[tuple[Instant, Instant]]]:
     absences: dict[str, list[tuple[Instant, Instant]]] = defaultdict(list)
     since: dict[str, Instant] = {}
     events = store.execute("SELECT subject, at, body FROM event WHERE kind = 'device' ORDER BY at")
@@ -215,7 +216,7 @@ def _match(
 
 
 def _crossings(
-    store: sqlite3.Connection, site: Site, pulses: list[dict[str, Any]], result: Comparison
+    store: Connection, site: Site, pulses: list[dict[str, Any]], result: Comparison
 ) -> None:
     passed: dict[str, int] = defaultdict(int)
     for pulse in pulses:
@@ -224,11 +225,12 @@ def _crossings(
         for direction, path in (("entry", gate.entries), ("exit", gate.exits)):
             if path is None:
                 continue
-            counted, unknown = store.execute(
+            counted, unknown = one(
+                store,
                 "SELECT coalesce(sum(count), 0), count(*) - count(count) FROM crossing"
                 " WHERE gate = ? AND direction = ?",
                 (gate.id, direction),
-            ).fetchone()
+            )
             # The first reading of a counter is where counting begins.
             first = store.execute(
                 "SELECT value FROM reading JOIN point ON point.id = reading.point"
@@ -247,7 +249,7 @@ def _crossings(
                 )
 
 
-def _loans(store: sqlite3.Connection, rows: list[dict[str, Any]], result: Comparison) -> None:
+def _loans(store: Connection, rows: list[dict[str, Any]], result: Comparison) -> None:
     executed: dict[tuple[str, str], int] = defaultdict(int)
     for row in rows:
         if row.get("ok"):
@@ -276,7 +278,7 @@ def _loans(store: sqlite3.Connection, rows: list[dict[str, Any]], result: Compar
             )
 
 
-def _deliveries(store: sqlite3.Connection, rows: list[dict[str, Any]], result: Comparison) -> None:
+def _deliveries(store: Connection, rows: list[dict[str, Any]], result: Comparison) -> None:
     dropped = [row["order"] for row in rows if row["step"] == "dropped"]
     result.dropped = len(dropped)
     known = dict(store.execute("SELECT id, step FROM delivery"))

@@ -5,12 +5,12 @@ they ever gave out. The simulators' ledger, written outside the system under tes
 answer a device gave, every person who passed, every loan and every delivery.
 """
 
-import sqlite3
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from config.site import Site
+from runtime.database import connect, one
 from wenlan.proofs.reconciliation import Comparison, compare
 from wenlan.proofs.sequence_audit import Accounts, account
 
@@ -59,10 +59,10 @@ class Report:
 
 def examine(site: Site, data: Path) -> Report:
     """Compare journals, ledger and store under `data`. The processes must be at rest."""
-    with closing(sqlite3.connect(f"file:{data / 'store.sqlite3'}?mode=ro", uri=True)) as store:
+    with closing(connect(data / "store.sqlite3", read_only=True)) as store:
         accounts = account(store, data)
         comparison = compare(store, site, data)
-        alarms = int(store.execute("SELECT count(*) FROM alarm").fetchone()[0])
+        alarms = int(one(store, "SELECT count(*) FROM alarm")[0])
     findings = [
         *(f"lost: {one}" for one in accounts.lost),
         *(f"doubled: {one}" for one in accounts.doubled),

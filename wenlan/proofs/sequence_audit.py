@@ -2,7 +2,6 @@
 
 import itertools
 import json
-import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -10,6 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from contracts.ranges import Ranges
+from runtime.database import Connection, connect, one
 
 ROWS = """
 SELECT seq FROM reading WHERE stream = :stream
@@ -45,8 +45,8 @@ class Accounts:
 def journals(data: Path) -> Iterator[JournalEnd]:
     """Read the end of every journal in a folder."""
     for path in sorted(data.glob("journal-*.sqlite3")):
-        with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as journal:
-            (stream,) = journal.execute("SELECT stream FROM about").fetchone()
+        with closing(connect(path, read_only=True)) as journal:
+            (stream,) = one(journal, "SELECT stream FROM about")
             last = journal.execute(
                 "SELECT seq FROM sqlite_sequence WHERE name = 'record'"
             ).fetchone()
@@ -54,7 +54,7 @@ def journals(data: Path) -> Iterator[JournalEnd]:
         yield JournalEnd(stream, last[0] if last else 0, held)
 
 
-def stored_up_to(store: sqlite3.Connection, stream: str) -> int:
+def stored_up_to(store: Connection, stream: str) -> int:
     """Give the last number such that the store has all up to it."""
     row = store.execute(
         "SELECT last FROM committed JOIN stream ON stream.id = committed.stream"
@@ -64,7 +64,7 @@ def stored_up_to(store: sqlite3.Connection, stream: str) -> int:
     return int(row[0]) if row else 0
 
 
-def account(store: sqlite3.Connection, data: Path) -> Accounts:
+def account(store: Connection, data: Path) -> Accounts:
     """Compare what every journal gave out with what the store has, row by row."""
     ids = dict(store.execute("SELECT name, id FROM stream"))
     lost: list[str] = []
@@ -102,7 +102,7 @@ def account(store: sqlite3.Connection, data: Path) -> Accounts:
     )
 
 
-def _thinned(store: sqlite3.Connection, stream: int) -> Ranges:
+def _thinned(store: Connection, stream: int) -> Ranges:
     """Give what a journal declared that it gave up when it was full."""
     bodies = store.execute(
         "SELECT body FROM event WHERE stream = ? AND kind = 'thinned'", (stream,)
@@ -110,5 +110,5 @@ def _thinned(store: sqlite3.Connection, stream: int) -> Ranges:
     return Ranges((first, last) for (body,) in bodies for first, last in json.loads(body)["ranges"])
 
 
-def _count(store: sqlite3.Connection, query: str, *parameters: int) -> int:
-    return int(store.execute(query, parameters).fetchone()[0])
+def _count(store: Connection, query: str, *parameters: int) -> int:
+    return int(one(store, query, parameters)[0])

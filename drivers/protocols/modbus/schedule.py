@@ -2,33 +2,33 @@
 
 from collections.abc import Collection, Iterable
 from datetime import timedelta
+from math import inf
 
 from config.registers import RegisterPoint
-from contracts.instants import Instant, span
 
 
 class Schedule:
     """Points by period; each is due once a period, and again at once when it was missed."""
 
     def __init__(self, points: Iterable[RegisterPoint], default: timedelta) -> None:
-        self._groups: dict[int, list[RegisterPoint]] = {}
+        self._groups: dict[float, list[RegisterPoint]] = {}
         for point in points:
-            self._groups.setdefault(span(point.period or default), []).append(point)
+            period = (point.period or default).total_seconds()
+            self._groups.setdefault(period, []).append(point)
         self.shortest = min(self._groups)
-        """Microseconds between two polls."""
-        self._next = dict.fromkeys(self._groups, 0)
+        """Seconds between two polls."""
+        self._next = dict.fromkeys(self._groups, -inf)
         self._missed: list[RegisterPoint] = []
 
-    def due(self, now: Instant) -> list[RegisterPoint]:
-        """Give the points to read now, those that were missed before included.
+    def due(self, now: float) -> list[RegisterPoint]:
+        """Give the points to read now (monotonic), those that were missed before included.
 
         A poll that comes up to half a beat early takes a point along, so that no jitter doubles
         its period.
         """
         points = list(self._missed)
         for period, group in self._groups.items():
-            # A next time further off than the period means that the clock was set back.
-            if now >= self._next[period] - self.shortest // 2 or self._next[period] > now + period:
+            if now >= self._next[period] - self.shortest / 2:
                 self._next[period] = now + period
                 points += [point for point in group if point not in self._missed]
         return points

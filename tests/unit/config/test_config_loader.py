@@ -183,6 +183,33 @@ def test_each_fault_is_one_clear_complaint_in_its_line(
     assert advice in problems[0].what
 
 
+def test_a_site_may_have_several_brokers_and_files_for_tls(tmp_path: Path) -> None:
+    site = load(tmp_path, SMALL.replace("mqtt://127.0.0.1:1883", "[mqtt://a, mqtts://u:p#w@b]"))
+    assert [str(one) for one in site.broker.addresses] == ["a:1883", "b:8883"]
+    assert site.broker.addresses[1].password == "p#w"
+    site = load(tmp_path, SMALL.replace("mqtt://127.0.0.1:1883", "{url: mqtts://b, ca: ca.pem}"))
+    assert site.broker.ca == tmp_path / "ca.pem"
+
+
+@pytest.mark.parametrize(
+    "broker",
+    [
+        "http://u:s3cret@host",
+        "mqtt://u:s3cret",
+        "{url: [mqtt://a, {url: mqtt://u:s3cret@host}]}",
+        "{url: mqtt://u:s3cret@host, key: k}",
+        "{urls: mqtt://u:s3cret@host}",
+        "[mqtt://u:s3cret@host, mqtt://u:s3cret@host]",
+        "[[mqtt://u:s3cret@host]]",
+    ],
+)
+def test_a_complaint_about_a_broker_never_shows_its_password(tmp_path: Path, broker: str) -> None:
+    problems = refused(tmp_path, SMALL.replace("mqtt://127.0.0.1:1883", broker))
+    assert problems
+    assert all(problem.where.startswith("broker") for problem in problems)
+    assert "s3cret" not in " ".join(map(str, problems))
+
+
 def test_every_fault_is_told_at_once_and_in_order(tmp_path: Path) -> None:
     text = SMALL.replace("space: vault", "space: a").replace("space: lobby", "space: b")
     text = text.replace("counter/", "nobody/")

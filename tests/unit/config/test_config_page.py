@@ -16,6 +16,7 @@ from drivers import registry
 from drivers.model import DriverSpec
 from drivers.protocols.modbus.plan import plan
 from tests.conftest import ROOT
+from tests.polled import leaping_clock
 
 DOCS = ROOT / "docs"
 
@@ -74,7 +75,7 @@ def test_the_row_of_the_how_to_is_a_model() -> None:
     assert isinstance(spec, DriverSpec)
     assert isinstance(known, RegisterMap)
     device = ModbusDevice(id="dev", model=spec.kind)
-    assert getattr(spec.build(device, None, lambda: 0), "device", None) == "dev"
+    assert getattr(spec.build(device, None, leaping_clock(60)), "device", None) == "dev"
     assert len(plan(known.points, known)) == 2
 
 

@@ -10,7 +10,7 @@ import pytest
 from config.links import Device, Link, ModbusDevice
 from config.registers import LARGEST_BLOCK, RegisterMap, Table, WordType
 from contracts.codec import cards, encode
-from contracts.quantities import NATURES
+from contracts.quantities import NATURES, Quantity
 from drivers import registry
 from drivers.capabilities import Circulation, Pollable, TagReader, Vehicle, Writable
 from drivers.model import DriverSpec
@@ -18,8 +18,11 @@ from drivers.protocols.modbus.mbap import READS
 from drivers.protocols.modbus.plan import plan
 from drivers.protocols.modbus.values import decode
 from drivers.protocols.modbus.values import encode as encode_value
+from runtime.host import system_host
 from tests.conftest import ROOT, data_folder
+from tests.polled import leaping_clock
 
+CLOCK = leaping_clock(60)
 MODELS = sorted(registry.catalogue())
 MAPPED = [kind for kind in MODELS if registry.catalogue()[kind].map is not None]
 CAPABILITIES = (Pollable, Writable, TagReader, Circulation, Vehicle)
@@ -82,7 +85,7 @@ def configured(kind: str) -> tuple[Link, Device]:
 
 def built(kind: str) -> tuple[object, Device]:
     link, device = configured(kind)
-    return registry.build(device, registry.open_link(link), lambda: 0), device
+    return registry.build(device, registry.open_link(link, system_host()), CLOCK), device
 
 
 def test_no_two_models_have_one_name() -> None:
@@ -120,7 +123,7 @@ def test_its_card_survives_the_wire_and_is_true(kind: str) -> None:
     assert ("write" in card.actions) == bool(writable)
     assert len(set(card.actions)) == len(card.actions)
     for point in card.points:
-        assert point.unit == NATURES[point.quantity].unit
+        assert point.unit == NATURES[Quantity(point.quantity)].unit
         assert point.period > 0
         assert not point.writable or (point.low is not None and point.high is not None)
     assert bool(card.points) == isinstance(driver, Pollable)
@@ -170,7 +173,7 @@ def test_it_stands_on_the_page(kind: str) -> None:
 def test_an_unknown_model_is_told_with_those_there_are() -> None:
     device = Device.model_validate({"id": "dev", "model": "teapot"})
     with pytest.raises(KeyError, match=r"no model 'teapot'.*xy-md02"):
-        registry.build(device, None, lambda: 0)
+        registry.build(device, None, CLOCK)
 
 
 def test_the_family_of_a_custom_device_is_what_it_has() -> None:

@@ -14,6 +14,7 @@ from contracts.topics import Address
 from gateway.engine.writer import Writer
 from gateway.ingest.pipeline import Outcome
 from gateway.ingest.validation import Arrived
+from runtime.database import connect
 
 T0: Instant = 1_760_000_000 * SECOND
 LIMITS = [
@@ -125,11 +126,11 @@ class House:
         self.site = site or small_site()
         self.clock = Clock()
         self.next = 1
-        self.writer = Writer(self.site, self.path, self.clock)
+        self.writer = Writer(self.site, self.path, self.clock, connect)
 
     def restart(self) -> None:
         self.writer.close()
-        self.writer = Writer(self.site, self.path, self.clock)
+        self.writer = Writer(self.site, self.path, self.clock, connect)
 
     def cards(self, *cards: Card) -> None:
         self.writer.take([self.card(card) for card in cards or (PROBE, COUNTER)])

@@ -1,7 +1,9 @@
 """The command line: every subcommand can be asked for, and loads only what it runs."""
 
+import json
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -41,3 +43,30 @@ def test_a_process_loads_only_what_it_runs(name: str, foreign: str) -> None:
         [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True
     )
     assert not set(foreign.split()) & set(done.stdout.split())
+
+
+@pytest.mark.parametrize("name", ["edge stacks", "simulate"])
+def test_no_process_starts_with_what_check_refuses(
+    name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    site = tmp_path / "site.yaml"
+    ac = {"id": "ac", "model": "liebert-pac", "safe": {"temperature_setpoint": 99}}
+    link = {"kind": "modbus-tcp", "id": "bus", "host": "127.0.0.1", "devices": [ac]}
+    names = {"en": "Library", "zh": "图书馆"}
+    site.write_text(
+        json.dumps(
+            {
+                "site": "site",
+                "name": names,
+                "timezone": "Asia/Shanghai",
+                "broker": "mqtt://127.0.0.1",
+                "spaces": [{"id": "vault", "kind": "vault", "name": names}],
+                "edges": [{"id": "stacks", "links": [link]}],
+            }
+        ),
+        encoding="utf-8",
+    )
+    arguments = [*name.split(), "--site", str(site), "--data", str(tmp_path / "data")]
+    assert main(arguments) == 2
+    assert "safe value 99 is outside what may be written; give 5 to 40" in capsys.readouterr().err
+    assert not (tmp_path / "data").exists()

@@ -1,5 +1,4 @@
 import json
-import sqlite3
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
@@ -9,6 +8,7 @@ import pytest
 import gateway.storage
 from config.loader import load_site
 from config.site import Site
+from runtime.database import connect
 from wenlan.proofs.report import Report, examine
 
 SITE = """
@@ -62,16 +62,15 @@ def _books(tmp_path: Path) -> Path:
     lines += [{"kind": "pulse", "at": n, "device": "counter", "channel": 0} for n in range(3)]
     text = "\n".join(json.dumps(line) for line in [*lines, LOAN, DROP])
     (data / "ledger.jsonl").write_text(text + "\n", encoding="utf-8")
-    with closing(sqlite3.connect(data / "journal-only.sqlite3")) as journal:
-        journal.executescript(
+    with closing(connect(data / "journal-only.sqlite3")) as journal:
+        journal.execute(
             "CREATE TABLE about (stream TEXT, begun INTEGER);"
             "CREATE TABLE record (seq INTEGER PRIMARY KEY AUTOINCREMENT, body BLOB);"
             "INSERT INTO about VALUES ('s', 0);"
-        )
+        ).fetchall()
         journal.execute("INSERT INTO sqlite_sequence VALUES ('record', ?)", (READINGS,))
-        journal.commit()
-    with closing(sqlite3.connect(data / "store.sqlite3")) as store:
-        store.executescript(SCHEMA)
+    with closing(connect(data / "store.sqlite3")) as store:
+        store.execute(SCHEMA).fetchall()
         store.execute("INSERT INTO stream VALUES (1, 's', 'only', 0)")
         store.execute("INSERT INTO committed VALUES (1, 1, ?)", (READINGS,))
         for point, name in ((1, "temperature"), (2, "humidity")):
@@ -90,14 +89,13 @@ def _books(tmp_path: Path) -> Path:
         store.execute(
             "INSERT INTO delivery VALUES ('D1', 'r', 'delivered', 'B2', 'a', 'b', '', '', 0, 0)"
         )
-        store.commit()
     return data
 
 
 def after(books: Path, change: str) -> Callable[[Site], Report]:
-    with closing(sqlite3.connect(books / "store.sqlite3")) as store:
-        assert store.execute(change).rowcount == 1, "the mutation must change exactly one row"
-        store.commit()
+    with closing(connect(books / "store.sqlite3")) as store:
+        store.execute(change)
+        assert store.changes() == 1, "the mutation must change exactly one row"
     return lambda site: examine(site, books)
 
 

@@ -2,112 +2,29 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from config.links import ModbusDevice
-from config.registers import Table
-from contracts.instants import MINUTE, SECOND
 from contracts.quantities import Quality
 from drivers.capabilities import Pollable, Writable
-from drivers.devices.register_device import SETTLING, RegisterDevice, build
+from drivers.devices.register_device import SETTLING, build
 from drivers.errors import BadReplyError, DriverError, LinkDownError, RefusedError
 from drivers.protocols.modbus.mbap import DeviceFailureError
+from tests.unit.drivers.devices.register_bench import Bench, Wire, filled, row
+from tests.unit.edge.simulated import SimulatedTime
 
 Play = Callable[[Coroutine[Any, Any, None]], None]
 
 
-class Wire:
-    """Registers by table and address; an error in a place is raised by whoever reads it."""
-
-    def __init__(self, words: dict[tuple[str, int], int | DriverError]) -> None:
-        self.words = words
-        self.reads: list[tuple[str, int, int]] = []
-        self.writes: list[tuple[int, int, tuple[int, ...]]] = []
-        self.down: DriverError | None = None
-        self.longest = 125
-        self.on_write: Callable[[int, tuple[int, ...]], None] = self.take
-
-    def take(self, address: int, words: tuple[int, ...]) -> None:
-        for i, word in enumerate(words):
-            self.words["holding", address + i] = word
-
-    async def read(self, unit: int, table: Table, address: int, count: int) -> Sequence[int]:
-        assert unit == 7
-        self.reads.append((table.value, address, count))
-        if self.down is not None:
-            raise self.down
-        if count > self.longest:
-            raise RefusedError(f"{count} are too many: exception 3")
-        found = []
-        for register in range(address, address + count):
-            word = self.words.get((table.value, register), RefusedError(f"no {register}"))
-            if isinstance(word, DriverError):
-                raise word
-            found.append(word)
-        return found
-
-    async def write(self, unit: int, function: int, address: int, words: Sequence[int]) -> None:
-        assert unit == 7
-        self.writes.append((function, address, tuple(words)))
-        if self.down is not None:
-            raise self.down
-        self.on_write(address, tuple(words))
-
-
-class Bench:
-    """A device, its wire, and a clock that the story sets."""
-
-    def __init__(self, *points: dict[str, Any], words: dict[Any, Any], **extra: Any) -> None:
-        self.at = 1_000_000 * SECOND
-        self.pauses: list[float] = []
-        self.wire = Wire(words)
-        limits = {key: extra.pop(key) for key in ("hole", "largest_block") if key in extra}
-        base = {"quantity": "status", "table": "holding"}
-        self.config = ModbusDevice.model_validate(
-            {
-                "id": "dev",
-                "model": "custom",
-                "unit": 7,
-                "map": {"points": [base | point for point in points], **limits},
-                **extra,
-            }
-        )
-        assert self.config.map is not None
-        self.device = RegisterDevice(
-            self.config, self.config.map, self.wire, lambda: self.at, self.sleep
-        )
-
-    async def sleep(self, seconds: float) -> None:
-        self.pauses.append(seconds)
-
-    async def poll(self, after: float = 2.0) -> dict[str, float | None]:
-        self.at += round(after * SECOND)
-        self.wire.reads.clear()
-        readings = await self.device.poll()
-        assert all(reading.at == self.at for reading in readings)
-        assert len({reading.point for reading in readings}) == len(readings)
-        self.qualities = {r.point.removeprefix("dev/"): r.quality for r in readings}
-        return {r.point.removeprefix("dev/"): r.value for r in readings}
-
-
-def row(count: int) -> list[dict[str, Any]]:
-    return [{"name": f"p{i}", "register": i} for i in range(count)]
-
-
-def filled(count: int, **holes: DriverError) -> dict[tuple[str, int], int | DriverError]:
-    return {("holding", i): holes.get(f"p{i}", 100 + i) for i in range(count)}
-
-
 def test_it_has_the_capabilities_it_says() -> None:
-    device = build(Bench(*row(1), words={}).config, Wire({}), lambda: 0)
+    device: object = build(Bench(*row(1), words={}).config, Wire({}), SimulatedTime().clock)
     assert isinstance(device, Pollable)
     assert isinstance(device, Writable)
-    assert device.period == 2.0
+    assert Bench(*row(1), words={}).device.period == 2.0
 
 
 def test_a_poll_gives_each_point_once_with_quality(play: Play) -> None:
@@ -173,7 +90,7 @@ def test_a_device_that_refuses_everything_is_a_refusal_and_is_left_in_peace(play
                 await bench.poll()
         assert bench.wire.reads == []
         bench.wire.words = dict(filled(3))
-        assert len(await bench.poll(after=10 * MINUTE / SECOND)) == 3
+        assert len(await bench.poll(after=600)) == 3
 
     play(story())
 
@@ -331,11 +248,7 @@ def test_a_device_that_takes_it_over_late_is_given_time(play: Play) -> None:
     bench.wire.on_write = lambda _address, _words: None
 
     async def story() -> None:
-        async def sleep(seconds: float) -> None:
-            bench.pauses.append(seconds)
-            bench.wire.words["holding", 15] = 200
-
-        bench.device._sleep = sleep
+        bench.on_sleep = lambda: bench.take_over(200)
         assert await bench.device.write("setpoint", 20) == 20
         assert bench.pauses == [SETTLING[1]]
 

@@ -1,21 +1,24 @@
-"""A robot in memory (the simulator's own body), a diary that can be cut off, and a clock."""
+"""A robot in memory (the simulator's own body) and its dispatcher, which can be killed."""
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable
 
 from config.links import Robot
 from config.site import Fleet
 from contracts.instants import SECOND
 from contracts.messages import Command
-from contracts.records import DeliveryChanged, DeliveryStep, Record, RobotChanged
+from contracts.records import DeliveryChanged, DeliveryStep, RobotChanged
 from drivers.errors import NotSentError
 from drivers.protocols import vda5050
 from edge.fleet.delivery_request import delivery_of
 from edge.fleet.dispatcher import Dispatcher
 from edge.fleet.jobs import ENDS
+from edge.journal.terms import Terms
+from runtime.clock import Clock
 from simulators.robots.motion import Body
 from simulators.robots.order_state import Agenda
+from tests.unit.edge.simulated import MemoryDisk, MemoryJournal, R, SimulatedTime
 
 ROBOT = Robot(id="robot-1", model="vda5050", manufacturer="Example", serial="WL-001")
 FLEET = Fleet.model_validate(
@@ -54,29 +57,6 @@ class Fuse:
             self.left = None
             raise KilledError
         self.left -= 1
-
-
-class MemoryDiary:
-    def __init__(self, fuse: Fuse) -> None:
-        self.records: list[Record] = []
-        self.memory: dict[str, bytes] = {}
-        self._fuse = fuse
-
-    async def append(
-        self, records: Sequence[Record], remember: Mapping[str, bytes | None] | None = None
-    ) -> None:
-        self._fuse.burn()
-        await asyncio.sleep(0)
-        self.records.extend(records)
-        for key, value in (remember or {}).items():
-            if value is None:
-                self.memory.pop(key, None)
-            else:
-                self.memory[key] = value
-        self._fuse.burn()
-
-    def recall(self, prefix: str) -> dict[str, bytes]:
-        return {key: value for key, value in self.memory.items() if key.startswith(prefix)}
 
 
 class MemoryVehicle:
@@ -148,22 +128,36 @@ class FleetWorld:
     def __init__(self) -> None:
         self.seconds = 0
         self.fuse = Fuse()
-        self.diary = MemoryDiary(self.fuse)
+        self.time = SimulatedTime()
+        self.disk = MemoryDisk()
+        self.disk.burn = self.fuse.burn
         self.vehicle = MemoryVehicle(self.fuse)
         self.restarts = 0
         self.vehicle.witness = self._is_on_disk
         self.start()
 
     def start(self) -> None:
-        self.dispatcher = Dispatcher(self.vehicle, ROBOT, FLEET, self.diary, self.now)
+        clock = self.time.clock
+        # A deadline on the journal passes at once: nobody else is waiting for it.
+        self.journal = MemoryJournal(self.disk, Clock(clock.monotonic, clock.wall, self._pass))
+        terms = Terms(clock, self.time.boot)
+        self.dispatcher = Dispatcher(self.vehicle, ROBOT, FLEET, self.journal, clock, terms)
+
+    def restart(self) -> None:
+        self.journal.kill()
+        self.start()
+
+    async def _pass(self, seconds: float) -> None:
+        await asyncio.sleep(0)
 
     def _is_on_disk(self, delivery: str) -> None:
         """What goes out must have been written down, as it goes out."""
         assert DeliveryStep.SENT in self.steps(delivery)
-        assert b'"nodes"' in self.diary.memory[f"fleet/robot-1/job/{delivery}"]
+        if not self.disk.sick:
+            assert b'"nodes"' in self.disk.memory["job"][f"robot-1/{delivery}"]
 
     def now(self) -> int:
-        return (1_000_000 + self.seconds) * SECOND
+        return self.time.wall()
 
     async def deliver(
         self, command: str = "c1", origin: str = "lift", destination: str = "desk"
@@ -181,6 +175,7 @@ class FleetWorld:
     async def second(self) -> None:
         """Let a second pass for everybody; a killed dispatcher is started again."""
         self.seconds += 1
+        self.time.seconds += 1
         self.vehicle.clock = self.seconds
         self.vehicle.body.step(1.0)
         try:
@@ -189,7 +184,8 @@ class FleetWorld:
             await self.dispatcher.tick()
         except KilledError:
             self.restarts += 1
-            self.start()
+            self.restart()
+        await asyncio.sleep(0)  # an idle journal writes at once
 
     async def run(self, seconds: int) -> None:
         for _ in range(seconds):
@@ -202,23 +198,23 @@ class FleetWorld:
             await self.second()
         raise AssertionError(f"{delivery} never came to {step}: {self.steps(delivery)}")
 
-    def changes(self, delivery: str) -> list[DeliveryChanged]:
-        return [
-            one
-            for one in self.diary.records
-            if isinstance(one, DeliveryChanged) and one.delivery == delivery
-        ]
+    def records(self, kind: type[R]) -> list[R]:
+        self.journal.flush()
+        return self.disk.of(kind)
 
-    def steps(self, delivery: str) -> list[DeliveryStep]:
+    def changes(self, delivery: str) -> list[DeliveryChanged]:
+        return [one for one in self.records(DeliveryChanged) if one.delivery == delivery]
+
+    def steps(self, delivery: str) -> list[str]:
         return [one.step for one in self.changes(delivery)]
 
-    def ends(self, delivery: str) -> list[DeliveryStep]:
+    def ends(self, delivery: str) -> list[str]:
         return [step for step in self.steps(delivery) if step in ENDS]
 
     def connections(self) -> list[str]:
         """Give how the robot's connection changed."""
         said: list[str] = []
-        for one in self.diary.records:
-            if isinstance(one, RobotChanged) and (not said or said[-1] != one.connection):
+        for one in self.records(RobotChanged):
+            if not said or said[-1] != one.connection:
                 said.append(str(one.connection))
         return said

@@ -18,12 +18,12 @@ LONG_ENOUGH = 200
 def check(world: FleetWorld, delivery: str) -> None:
     steps = world.steps(delivery)
     assert len(world.ends(delivery)) == 1, steps
-    assert all(after in FOLLOWING[before] for before, after in pairwise(steps)), steps
+    assert all(after in FOLLOWING[DeliveryStep(before)] for before, after in pairwise(steps)), steps
     drops = sum(1 for order, step in world.vehicle.log if (order, step) == (delivery, "dropped"))
     picks = sum(1 for order, step in world.vehicle.log if (order, step) == (delivery, "picked"))
     assert drops <= 1
     assert picks <= 1
-    assert (drops == 1) == (steps[-1] is DeliveryStep.DELIVERED)
+    assert (drops == 1) == (steps[-1] == DeliveryStep.DELIVERED)
 
 
 async def asked(world: FleetWorld, command: str) -> str:
@@ -33,7 +33,7 @@ async def asked(world: FleetWorld, command: str) -> str:
             return await world.deliver(command)
         except KilledError:
             world.restarts += 1
-            world.start()
+            world.restart()
 
 
 async def two_deliveries(fuses: tuple[int, ...]) -> FleetWorld:
@@ -116,7 +116,7 @@ def test_robot_rebooted_while_the_dispatcher_was_down(play: Play) -> None:
             delivery = await world.deliver()
             await world.run(moment)
             world.vehicle.reboot()
-            world.start()
+            world.restart()
             await world.run(LONG_ENOUGH)
             check(world, delivery)
 
@@ -147,7 +147,7 @@ def test_released_at_any_moment_it_ends_once_even_when_the_robot_hears_nothing(p
             world.vehicle.linked = False
             if delivery in world.dispatcher._book.jobs:
                 await world.order("c9", "release", delivery=delivery)
-            world.start()
+            world.restart()
             await world.run(5)
             world.vehicle.linked = True
             await world.run(60)

@@ -9,9 +9,9 @@ import pytest
 from contracts.records import DeliveryStep, InputRefused, RobotChanged
 from drivers.errors import RefusedError
 from drivers.protocols import vda5050
-from edge.fleet.dispatcher import Dispatcher
+from edge.fleet.delivery_request import delivery_of
 from edge.fleet.jobs import ENDS, FOLLOWING, way
-from tests.unit.edge.fleet.fleet_world import FLEET, ROBOT, FleetWorld
+from tests.unit.edge.fleet.fleet_world import FleetWorld
 
 Play = Callable[..., Any]
 ASKED, SENT, ACCEPTED, LOADED, DELIVERED, FAILED, CANCELLED = DeliveryStep
@@ -48,7 +48,7 @@ def test_a_delivery_goes_through_all_its_steps(play: Play) -> None:
             ("book of c1", "lift", "desk")
         }
         assert [step for _, step in world.vehicle.log] == ["accepted", "picked", "dropped"]
-        assert world.diary.recall("fleet/robot-1/job/") == {}
+        assert not world.disk.memory.get("job")
 
     play(story())
 
@@ -60,7 +60,7 @@ def test_a_doubled_command_makes_one_delivery_even_after_its_end(play: Play) -> 
         await world.deliver()
         await world.run(60)
         await world.deliver()
-        world.start()
+        world.restart()
         await world.deliver()
         await world.run(60)
         assert world.ends(delivery) == [DELIVERED]
@@ -90,6 +90,7 @@ def test_the_same_order_is_sent_again_until_it_is_echoed(play: Play) -> None:
         await world.deliver()
         for _ in range(20):  # the robot goes on to say what it said before
             world.seconds += 1
+            world.time.seconds += 1
             await world.dispatcher.hear(
                 world.vehicle.state(
                     orderId="", nodeStates=[], edgeStates=[], actionStates=[], driving=False
@@ -117,7 +118,7 @@ def test_impossible_wishes_are_refused_with_what_to_do(play: Play) -> None:
             await world.order("c1", "dance")
         with pytest.raises(RefusedError, match="open are: none"):
             await world.order("c1", "cancel", delivery="nothing")
-        assert world.diary.records == []
+        assert world.disk.records == []
 
     play(story())
 
@@ -163,7 +164,7 @@ def test_a_silent_robot_is_unknown_once_and_its_delivery_waits(play: Play) -> No
         world.vehicle.linked = False
         await world.run(3600)
         assert world.connections() == ["ONLINE", "UNKNOWN"]
-        unknown = [one for one in world.diary.records if isinstance(one, RobotChanged)][-1]
+        unknown = world.records(RobotChanged)[-1]
         assert unknown.battery is None
         assert world.ends(delivery) == []
         world.vehicle.linked = True
@@ -186,7 +187,7 @@ def test_a_lost_connection_freezes_and_a_late_will_is_overruled_by_the_next_stat
         assert world.steps(delivery) == [ASKED]
         await world.second()
         assert world.connections() == ["ONLINE", "CONNECTIONBROKEN", "ONLINE"]
-        assert world.steps(delivery)[-1] is SENT
+        assert world.steps(delivery)[-1] == SENT
         await world.dispatcher.hear(world.vehicle.connection("SOMETHING_NEW"))
         assert world.connections()[-1] == "ONLINE"
 
@@ -224,7 +225,7 @@ def test_an_emergency_stop_is_written_down_at_once(play: Play) -> None:
         await world.run(3)
         world.vehicle.body.e_stop = "MANUAL"
         await world.second()
-        last = world.diary.records[-1]
+        last = world.disk.records[-1]
         assert isinstance(last, RobotChanged)
         assert last.errors == ("emergency stop (MANUAL)",)
 
@@ -317,7 +318,7 @@ def test_an_order_forgotten_while_picking_is_for_staff_even_after_a_restart(play
                 task = world.vehicle.agenda.due()
             await world.second()
             if restart:
-                world.start()
+                world.restart()
             world.vehicle.reboot()
             await world.dispatcher.hear(world.vehicle.connection("ONLINE"))
             await world.second()
@@ -402,11 +403,14 @@ def test_a_robot_at_no_known_place_fails_the_delivery_with_what_to_do(play: Play
 def test_unreadable_messages_are_counted_and_reported_once_a_minute(play: Play) -> None:
     async def story() -> None:
         world = FleetWorld()
+        reports = asyncio.create_task(world.dispatcher._refused.run(), name="reports")
         for _ in range(130):
             await world.second()
+            await world.time.after(0)
             await world.dispatcher.hear(vda5050.Unreadable("uagv/v2/Example/WL-001/state", "no"))
-        told = [one for one in world.diary.records if isinstance(one, InputRefused)]
-        assert [one.count for one in told] == [1, 60, 60]
+        reports.cancel()
+        told = world.records(InputRefused)
+        assert [one.count for one in told] == [1, 59, 60]
 
     play(story())
 
@@ -415,11 +419,12 @@ def test_a_job_that_cannot_be_read_back_ends_for_staff_and_harms_no_other(play: 
     async def story() -> None:
         world = FleetWorld()
         delivery = await world.deliver()
-        world.diary.memory["fleet/robot-1/job/spoilt"] = b"{"
-        world.dispatcher = Dispatcher(world.vehicle, ROBOT, FLEET, world.diary, world.now)
+        world.disk.memory["job"]["robot-1/spoilt"] = b"{"
+        world.disk.memory["job"]["robot-2/spoilt"] = b"{"
+        world.restart()
         await world.until(DELIVERED, delivery)
         assert world.ends("spoilt") == [FAILED]
-        world.start()
+        world.restart()
         await world.run(3)
         assert world.ends("spoilt") == [FAILED]
 
@@ -430,7 +435,7 @@ def test_a_quiet_robot_is_written_down_every_half_minute(play: Play) -> None:
     async def story() -> None:
         world = FleetWorld()
         await world.run(300)
-        lines = [one for one in world.diary.records if isinstance(one, RobotChanged)]
+        lines = world.records(RobotChanged)
         assert 9 <= len(lines) <= 13
 
     play(story())
@@ -445,18 +450,96 @@ def test_run_listens_and_acts_until_cancelled(play: Play) -> None:
 
         async def sleep(_: float) -> None:
             world.seconds += 1
+            world.time.seconds += 1
             world.vehicle.clock = world.seconds
             world.vehicle.body.step(1.0)
             if world.ends(delivery):
                 ended.set()
             await asyncio.sleep(0)
 
-        world.dispatcher._sleep = sleep
+        world.time.sleep = sleep  # type: ignore[method-assign, assignment]
+        world.restart()
         delivery = await world.deliver()
-        task = asyncio.create_task(world.dispatcher.run())
+        task = asyncio.create_task(world.dispatcher.run(), name="fleet")
         await ended.wait()
         task.cancel()
         await asyncio.wait([task])
         assert world.ends(delivery) == [DELIVERED]
+
+    play(story())
+
+
+def test_a_wish_that_cannot_be_written_down_is_refused_and_never_driven(play: Play) -> None:
+    async def story() -> None:
+        world = FleetWorld()
+        world.disk.sick, world.disk.gateway = True, False
+        with pytest.raises(RefusedError, match=r"nothing was begun.*I/O error"):
+            await world.deliver()
+        await world.run(60)
+        assert world.vehicle.orders == []
+        world.disk.sick = False
+        await world.run(60)
+        assert world.vehicle.orders == []
+        assert world.ends(delivery_of("c1")) == [CANCELLED]
+
+    play(story())
+
+
+def test_an_order_goes_out_when_it_is_written_down_and_not_before(play: Play) -> None:
+    async def story() -> None:
+        world = FleetWorld()
+        delivery = await world.deliver()
+        world.disk.sick, world.disk.gateway = True, False
+        await world.run(30)
+        assert world.vehicle.orders == []
+        world.disk.gateway = True  # its word is as good as a disk
+        await world.until(DELIVERED, delivery)
+
+    play(story())
+
+
+def test_a_robots_driver_with_a_bug_costs_a_sending(play: Play) -> None:
+    async def story() -> None:
+        world = FleetWorld()
+        sound = world.vehicle.send
+
+        async def buggy(order: vda5050.Order) -> None:
+            raise UnicodeEncodeError("ascii", "藏", 0, 1, "ordinal not in range")
+
+        world.vehicle.send = buggy  # type: ignore[method-assign]
+        delivery = await world.deliver()
+        await world.run(10)
+        world.vehicle.send = sound  # type: ignore[method-assign]
+        await world.until(DELIVERED, delivery)
+
+    play(story())
+
+
+@pytest.mark.parametrize("step", [7200.0, -7200.0, -1e9])
+def test_steps_of_the_wall_clock_overtake_no_patience(play: Play, step: float) -> None:
+    async def story() -> None:
+        world = FleetWorld()
+        delivery = await world.deliver()
+        for number in range(60):
+            world.time.step_wall(step if number % 2 else -step)
+            await world.second()
+        assert world.ends(delivery) == [DELIVERED]
+
+    play(story())
+
+
+def test_a_wish_waits_two_hours_over_restarts_and_no_longer(play: Play) -> None:
+    async def story() -> None:
+        world = FleetWorld()
+        world.vehicle.body.paused = True
+        delivery = await world.deliver()
+        hindered = {"operatingMode": "MANUAL"}
+        for minute in range(130):
+            world.time.seconds += 60
+            world.time.step_wall(-3600 if minute % 2 else 3600)
+            world.restart()
+            await world.dispatcher.hear(world.vehicle.state(**hindered))
+            assert (minute >= 120) == bool(world.ends(delivery)), minute
+        assert "waited 120 min" in reasons(world, delivery)
 
     play(story())

@@ -1,20 +1,23 @@
-"""A pad, a library system and a diary in memory, with a fuse that kills the kiosk at any step."""
+"""A pad and a library system in memory, with a fuse that kills the kiosk at any step."""
 
 import asyncio
+import random
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from config.base import Name
 from config.links import TagReaderDevice
 from config.site import Kiosk
-from contracts.instants import SECOND, Instant
-from contracts.records import LoanChanged, LoanStep, Record
+from contracts.instants import Instant
+from contracts.records import LoanChanged, LoanStep
 from drivers.capabilities import CirculationAnswer, Patron, Tag, Whereabouts
 from drivers.errors import BadReplyError, LinkDownError, NotSentError
 from drivers.protocols.rfid import iso28560_3
 from drivers.protocols.rfid.tag_content import TagContent, Usage
 from edge.kiosk.kiosk import SelfCheck
+from runtime.clock import Clock
+from tests.unit.edge.simulated import MemoryDisk, MemoryJournal, SimulatedTime
 
 KIOSK = Kiosk(
     id="kiosk-1", name=Name(en="Kiosk", zh="机"), space="lobby", reader="pad", library="ils"
@@ -47,48 +50,9 @@ class Fuse:
             raise Crash
 
 
-@dataclass
-class Clock:
-    at: Instant = 1_000 * SECOND
-
-    def now(self) -> Instant:
-        return self.at
-
-
-@dataclass
-class MemoryDiary:
-    fuse: Fuse
-    records: list[Record] = field(default_factory=list)
-    memory: dict[str, bytes] = field(default_factory=dict)
-
-    async def append(
-        self, records: Sequence[Record], remember: Mapping[str, bytes | None] | None = None
-    ) -> None:
-        self.fuse.burn()
-        self.records += records
-        for key, value in (remember or {}).items():
-            if value is None:
-                self.memory.pop(key, None)
-            else:
-                self.memory[key] = value
-        self.fuse.burn()
-
-    def recall(self, prefix: str) -> dict[str, bytes]:
-        return {key: value for key, value in self.memory.items() if key.startswith(prefix)}
-
-    def steps(self, item: str | None = None) -> list[str]:
-        return [
-            f"{one.action.value} {one.step.value}"
-            for one in self.records
-            if isinstance(one, LoanChanged) and item in (None, one.item)
-        ]
-
-    def loans(self) -> dict[str, list[LoanChanged]]:
-        found: dict[str, list[LoanChanged]] = {}
-        for one in self.records:
-            if isinstance(one, LoanChanged):
-                found.setdefault(one.loan, []).append(one)
-        return found
+class Always(random.Random):
+    def random(self) -> float:
+        return 1.0
 
 
 @dataclass
@@ -224,18 +188,18 @@ class World:
     """Everything that outlives the kiosk's process."""
 
     fuse: Fuse = field(default_factory=Fuse)
-    clock: Clock = field(default_factory=Clock)
-    diary: MemoryDiary = field(init=False)
+    time: SimulatedTime = field(default_factory=SimulatedTime)
+    disk: MemoryDisk = field(default_factory=MemoryDisk)
     pad: FakePad = field(init=False)
     library: FakeLibrary = field(init=False)
     events: list[Event] = field(default_factory=list)
-    begun: Instant = field(init=False)
+    begun: float = field(init=False)
 
     def __post_init__(self) -> None:
-        self.diary = MemoryDiary(self.fuse)
+        self.disk.burn = self.fuse.burn
         self.pad = FakePad(self.fuse)
         self.library = FakeLibrary(self.fuse)
-        self.begun = self.clock.at
+        self.begun = self.time.seconds
 
     def book(self, item: str, parts: int = 1, part: int = 1) -> str:
         return self.pad.chip(item, parts=parts, part=part)
@@ -254,32 +218,55 @@ class World:
         self.at(second, lambda: self.pad.lying.difference_update(uids or self.pad.lying.copy()))
 
     def second(self) -> float:
-        return (self.clock.at - self.begun) / SECOND
+        return self.time.seconds - self.begun
 
-    def kiosk(self, until: float) -> SelfCheck:
+    def remembered(self, kind: str) -> list[str]:
+        return sorted(self.disk.memory.get(kind, {}))
+
+    def changes(self) -> list[LoanChanged]:
+        return self.disk.of(LoanChanged)
+
+    def steps(self, item: str | None = None) -> list[str]:
+        return [f"{one.action} {one.step}" for one in self.changes() if item in (None, one.item)]
+
+    def loans(self) -> dict[str, list[LoanChanged]]:
+        found: dict[str, list[LoanChanged]] = {}
+        for one in self.changes():
+            found.setdefault(one.loan, []).append(one)
+        return found
+
+    def kiosk(self, until: float) -> tuple[SelfCheck, MemoryJournal]:
         async def sleep(seconds: float) -> None:
-            self.clock.at += max(int(seconds * SECOND), 1)
+            self.time.seconds += max(seconds, 1e-6)
             while self.events and self.events[0][0] <= self.second():
                 self.events.pop(0)[1]()
+            await asyncio.sleep(0)
             if self.second() >= until:
                 raise Over
 
-        return SelfCheck(
-            KIOSK,
-            self.pad,
-            self.library,
-            PAD,
-            self.diary,
-            self.clock.now,
-            b"key",
-            sleep,
-            lambda: 1.0,
-        )
+        clock = Clock(self.time.monotonic, self.time.wall, sleep)
+        # A deadline on the journal passes at once: nobody else is waiting for it.
+        journal = MemoryJournal(self.disk, Clock(clock.monotonic, clock.wall, self._pass))
+        kiosk = SelfCheck(KIOSK, self.pad, self.library, PAD, journal, clock, Always(), b"key")
+        return kiosk, journal
+
+    async def _pass(self, seconds: float) -> None:
+        self.time.seconds += seconds
+        await asyncio.sleep(0)
 
     def run(self, until: float) -> bool:
         """Run a fresh process of the kiosk; False when it crashed on the way."""
+
+        async def process() -> None:
+            kiosk, journal = self.kiosk(until)
+            try:
+                await kiosk.run()
+            except Crash:
+                journal.kill()
+                raise
+
         try:
-            asyncio.run(self.kiosk(until).run())
+            asyncio.run(process())
         except Over:
             return True
         except Crash:

@@ -86,23 +86,23 @@ def afis(world: World, item: str) -> set[int]:
 
 
 def check(world: World) -> None:
-    for steps in world.diary.loans().values():
+    for steps in world.loans().values():
         ends = [one for one in steps if one.step in ENDS]
         assert len(ends) == 1, steps
         assert steps[-1] is ends[0]
-        assert steps[0].step is LoanStep.INTENT
-        assert ends[0].step is not LoanStep.STAFF or ends[0].reason
+        assert steps[0].step == LoanStep.INTENT
+        assert ends[0].step != LoanStep.STAFF or ends[0].reason
         assert all(CARD not in one.patron and CARD not in one.reason for one in steps)
-    assert not any("/loan/" in key for key in world.diary.memory)
+    assert not world.remembered("loan")
     for item in ("b1", "b2"):
-        ended = [steps[-1] for steps in world.diary.loans().values() if steps[-1].item == item]
-        closed = [one for one in ended if one.step is LoanStep.CLOSED]
-        staff = [one for one in ended if one.step is LoanStep.STAFF]
+        ended = [steps[-1] for steps in world.loans().values() if steps[-1].item == item]
+        closed = [one for one in ended if one.step == LoanStep.CLOSED]
+        staff = [one for one in ended if one.step == LoanStep.STAFF]
         # Carried out at most once, and never beside what the journal says.
         assert len(closed) + len(staff) <= 1, ended
         assert world.library.done[f"checkout {item}"] <= 1
         assert world.library.done[f"checkin {item}"] <= 1
-        if closed and closed[0].action is LoanAction.CHECKOUT:
+        if closed and closed[0].action == LoanAction.CHECKOUT:
             assert world.library.holders[item] == CARD
             assert afis(world, item) == {LENT}
         elif closed:
@@ -153,11 +153,11 @@ def test_what_a_card_laid_down_is_never_taken_back_by_a_restart() -> None:
         if world.run(until=10):
             continue
         world.fuse.left = 10**9
-        had_card = any(key.endswith("/session") for key in world.diary.memory)
+        had_card = bool(world.remembered("session"))
         world.pad.lying.discard(next(iter(world.pad.chips)))
         assert world.run(until=world.second() + 12)
         if had_card:
-            assert not any(step.startswith("checkin") for step in world.diary.steps())
+            assert not any(step.startswith("checkin") for step in world.steps())
 
 
 def test_a_granted_loan_whose_book_was_taken_away_stands_and_calls_staff() -> None:
@@ -166,13 +166,13 @@ def test_a_granted_loan_whose_book_was_taken_away_stands_and_calls_staff() -> No
         world = World()
         world.fuse.left = step
         borrow_two(world)
-        if world.run(until=10) or world.diary.steps()[-1:] != ["checkout granted"]:
+        if world.run(until=10) or world.steps()[-1:] != ["checkout granted"]:
             continue
         granted += 1
         world.fuse.left = 10**9
         world.pad.lying.clear()
         assert world.run(until=world.second() + 6)
-        assert world.diary.steps()[-1] == "checkout staff"
+        assert world.steps()[-1] == "checkout staff"
         assert not any(key.startswith("undo") for key in world.library.done)
     assert granted
 
@@ -186,8 +186,8 @@ def test_a_card_that_was_only_seen_is_remembered_too() -> None:
     world.pad.lying.discard(card)
     world.library.down = False
     assert world.run(until=world.second() + 10)
-    assert world.diary.steps() == []
+    assert world.steps() == []
     world.lift(world.second() + 1)
     world.lay(world.second() + 4, book)
     assert world.run(until=world.second() + 10)
-    assert world.diary.steps()[-1] == "checkin closed"
+    assert world.steps()[-1] == "checkin closed"

@@ -1,239 +1,262 @@
-"""What to send next: properties over random outages, losses and acknowledgements."""
+"""What goes out next: the present first, the past beside it, and nothing deleted on one word."""
 
 from hypothesis import given
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
+from contracts.messages import Ack
 from contracts.ranges import Ranges
+from edge.journal.tracks import Track
+from edge.uplink.naming import UNCONFIRMED, Named, Pick
 from edge.uplink.send_window import (
-    LIVE_WINDOW,
-    MOST_RECORDS,
+    CONFIRM,
+    FIRST_WINDOW,
+    LARGEST_WINDOW,
+    LIMITS,
+    LIVE_PACE,
     PATIENCE,
-    WINDOW,
-    Outbox,
-    Pick,
-    shared,
-    without,
+    PRESENT,
+    RETRY,
+    SendWindow,
 )
 
-numbers = st.sets(st.integers(1, 60), max_size=40)
+BATCH = LIMITS.records
 
 
-def as_ranges(chosen: set[int]) -> Ranges:
-    return Ranges((number, number) for number in chosen)
+def track(
+    held: list[tuple[int, int]],
+    *,
+    stream: str = "s",
+    life: str = "me",
+    since: int = 1,
+    current: bool = True,
+    readable: bool = True,
+) -> Track:
+    numbers = Ranges(held)
+    following = (numbers.last or since - 1) + 1
+    return Track(
+        stream,
+        life,
+        since,
+        "own" if current else "draining",
+        current,
+        numbers,
+        readable,
+        held[0][0] if held else following,
+        following,
+    )
 
 
-def as_set(ranges: Ranges) -> set[int]:
-    return {number for one in ranges for number in range(one.first, one.last + 1)}
+class Line:
+    """A window, and a clock to drive it by."""
 
-
-@given(numbers, numbers)
-def test_set_arithmetic(left: set[int], right: set[int]) -> None:
-    assert as_set(without(as_ranges(left), as_ranges(right))) == left - right
-    assert as_set(shared(as_ranges(left), as_ranges(right))) == left & right
-
-
-def send_all(outbox: Outbox, now: float) -> list[Pick]:
-    picks: list[Pick] = []
-    while (pick := outbox.pick(now)) is not None:
-        outbox.sent(pick, pick.first, pick.last, now)
-        picks.append(pick)
-    return picks
-
-
-def test_nothing_is_sent_before_connecting() -> None:
-    outbox = Outbox(Ranges([(1, 10)]), 10)
-    outbox.appended(12)
-    assert outbox.pick(0.0) is None
-    assert outbox.wake_at() is None
-
-
-def test_live_data_overtakes_the_backlog() -> None:
-    outbox = Outbox(Ranges([(1, 100_000)]), 100_000)
-    outbox.connected(0.0)
-    # The newest batch is what is true now; it goes before everything older.
-    newest, oldest = send_all(outbox, 0.0)
-    assert newest == Pick(100_001 - MOST_RECORDS, 100_000, live=True)
-    assert oldest == Pick(1, MOST_RECORDS, live=False)
-    outbox.appended(100_010)
-    assert send_all(outbox, 0.01) == [Pick(100_001, 100_010, live=True)]
-
-
-def test_the_backlog_keeps_a_bounded_rate_and_order() -> None:
-    outbox = Outbox(Ranges([(1, 10_000)]), 10_000)
-    outbox.connected(0.0)
-    newest = outbox.pick(0.0)
-    assert newest is not None
-    outbox.sent(newest, newest.first, newest.last, 0.0)
-    sent: list[tuple[float, int]] = []
-    now = 0.0
-    while now < 1.0:
-        for pick in send_all(outbox, now):
-            sent.append((now, pick.first))
-            outbox.acknowledged(Ranges([(pick.first, pick.last)]), now)
-        now += 0.01
-    assert 9 <= len(sent) <= 11
-    assert [first for _, first in sent] == sorted(first for _, first in sent)
-
-
-def test_while_nobody_answers_live_data_still_goes_and_the_backlog_only_probes() -> None:
-    outbox = Outbox(Ranges([(1, 50_000)]), 50_000)
-    outbox.connected(0.0)
-    send_all(outbox, 0.0)
-    last, backlog_sent, live_sent = 50_000, 0, 0
-    for second in range(600):
-        last += 100
-        outbox.appended(last)
-        for pick in send_all(outbox, float(second)):
-            if pick.live:
-                live_sent += 1
-                assert pick.last == last
-            elif second > 60:
-                backlog_sent += 1
-    assert live_sent == 600
-    assert backlog_sent <= 540 / PATIENCE
-    # The gateway comes back: the first live batch it gets is acknowledged, and the rest follows.
-    outbox.appended(last + 100)
-    (live,) = (pick for pick in send_all(outbox, 600.0) if pick.live)
-    outbox.acknowledged(Ranges([(live.first, live.last)]), 600.1)
-    now, drained = 600.1, 0.0
-    while len(outbox.pending):
-        for pick in send_all(outbox, now):
-            outbox.acknowledged(Ranges([(pick.first, pick.last)]), now)
-        drained, now = now, now + 0.05
-    assert drained - 600.1 < 110_000 / MOST_RECORDS * 0.1 + 35
-
-
-def test_an_ack_of_what_was_never_written_is_harmless() -> None:
-    outbox = Outbox(Ranges([(5, 9)]), 9)
-    assert outbox.acknowledged(Ranges([(1, 7), (100, 200)]), 0.0) == Ranges([(5, 7)])
-    assert outbox.oldest == 8
-    assert outbox.acknowledged(Ranges([(8, 500)]), 0.0) == Ranges([(8, 9)])
-    assert outbox.oldest == 10
-
-
-def test_batches_that_are_late_together_count_once() -> None:
-    outbox = Outbox(Ranges(), 0)
-    outbox.connected(0.0)
-    for number in range(1, 11):
-        outbox.appended(number)
-        send_all(outbox, number / 1000)
-    for late in range(1, 11):
-        outbox.pick(PATIENCE + late / 1000)
-    (probe,) = send_all(outbox, PATIENCE + 0.5)
-    assert (probe.first, probe.last) == (1, 10)
-    assert outbox.wake_at() == 3 * PATIENCE + 0.5
-
-
-def test_what_was_overtaken_by_an_acknowledged_batch_is_sent_again_at_once() -> None:
-    outbox = Outbox(Ranges(), 0)
-    outbox.connected(0.0)
-    for number in (1, 2, 3):
-        outbox.appended(number)
-        send_all(outbox, float(number))
-    outbox.acknowledged(Ranges([(3, 3)]), 3.1)
-    assert send_all(outbox, 3.1) == [Pick(1, 2, live=False)]
-
-
-def test_what_was_thinned_is_not_sent() -> None:
-    outbox = Outbox(Ranges([(1, 9)]), 9)
-    outbox.given_up(Ranges([(2, 2), (4, 6)]))
-    outbox.connected(0.0)
-    sent: list[tuple[int, int]] = []
-    for now in range(8):
-        sent += [(pick.first, pick.last) for pick in send_all(outbox, float(now) / 2)]
-    assert sent == [(1, 1), (3, 3), (7, 9)]
-
-
-class World(RuleBasedStateMachine):
-    """A wire that loses batches and acks, and a gateway that keeps what reaches it."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.outbox = Outbox(Ranges(), 0)
-        self.last = 0
+    def __init__(self, *tracks: Track) -> None:
+        self.window = SendWindow("me")
+        self.window.update(tracks)
         self.now = 0.0
-        self.stored = Ranges()
-        self.known_stored = Ranges()
-        self.given_up = Ranges()
-        self.up = False
-        self.lossy = False
+        self.window.connected(0.0)
 
-    @rule(count=st.integers(1, 1200))
-    def append(self, count: int) -> None:
-        self.last += count
-        self.outbox.appended(self.last)
+    def send(self) -> tuple[Pick, int] | None:
+        pick = self.window.pick(self.now)
+        if pick is None:
+            return None
+        return pick, self.window.sent(pick, pick.first, pick.last, 1000, self.now)
 
-    @rule(first=st.integers(1, 3000), length=st.integers(1, 50))
-    def thin(self, first: int, length: int) -> None:
-        ranges = Ranges([(first, first + length)]).within(1, max(self.last, 1))
-        if self.last:
-            self.given_up = self.given_up.union(ranges)
-            self.outbox.given_up(ranges)
+    def send_all(self) -> list[Pick]:
+        found = []
+        while (one := self.send()) is not None:
+            found.append(one[0])
+        return found
 
-    @precondition(lambda self: not self.up)
-    @rule()
-    def connect(self) -> None:
-        self.up = True
-        self.outbox.connected(self.now)
+    def ack(
+        self, k: int, *committed: tuple[int, int], life: str = "me", session: str = "me"
+    ) -> list[Named]:
+        ack = Ack("s", committed, life, session, k)
+        return self.window.answered(ack, Ranges(committed), self.now)
 
-    @rule()
-    def disconnect(self) -> None:
-        self.up = False
-        self.outbox.disconnected()
 
-    @rule(seconds=st.sampled_from([0.0, 0.05, 0.1, 1.0, 6.0, 40.0]))
-    def wait(self, seconds: float) -> None:
-        self.now += seconds
+def test_the_present_goes_first_and_the_past_newest_first_behind_it() -> None:
+    line = Line(track([(1, 10_000)]))
+    picks = line.send_all()
+    newest = 10_000 - PRESENT
+    assert [(one.first, one.last, one.live) for one in picks] == [
+        (newest + 1, 10_000, True),
+        (newest - BATCH + 1, newest, False),
+        (newest - 2 * BATCH + 1, newest - BATCH, False),
+        (newest - 3 * BATCH + 1, newest - 2 * BATCH, False),
+        (newest - 4 * BATCH + 1, newest - 3 * BATCH, False),
+    ]
+    assert len(picks) == 1 + FIRST_WINDOW
 
-    @rule(lossy=st.booleans())
-    def weather(self, lossy: bool) -> None:
-        self.lossy = lossy
 
-    @rule()
-    def acknowledge(self) -> None:
-        self.known_stored = self.stored
-        self.outbox.acknowledged(self.stored, self.now)
+def test_live_data_never_waits_for_credit_and_keeps_its_pace() -> None:
+    line = Line(track([(1, 100_000)]))
+    line.send_all()
+    line.window.update([track([(1, 100_001)])])
+    assert line.send() is None
+    assert line.window.wake_at() == LIVE_PACE
+    line.now = LIVE_PACE
+    sent = line.send()
+    assert sent is not None
+    assert sent[0] == Pick("s", "me", 100_001, 100_001, live=True)
 
-    @rule()
-    def send(self) -> None:
-        while (pick := self.outbox.pick(self.now)) is not None:
-            assert self.up
-            assert pick.last - pick.first < MOST_RECORDS
-            assert not len(self.known_stored.within(pick.first, pick.last)), "sent again"
-            assert not len(self.given_up.within(pick.first, pick.last)), "does not exist"
-            if not pick.live:
-                free = self.outbox.pending.within(self.outbox._horizon, self.last)
-                flying = Ranges((one, flight.last) for one, flight in self.outbox.flights.items())
-                assert not len(without(free, flying)), "live data waits behind backlog"
-            self.outbox.sent(pick, pick.first, pick.last, self.now)
-            if not self.lossy:
-                self.stored = self.stored.union([(pick.first, pick.last)])
 
-    @invariant()
-    def bounded(self) -> None:
-        flights = self.outbox.flights.values()
-        assert sum(flight.live for flight in flights) <= LIVE_WINDOW
-        assert sum(not flight.live for flight in flights) <= WINDOW
+def test_credit_grows_with_each_ack_and_is_halved_when_one_is_late() -> None:
+    line = Line(track([(1, 10_000_000)]))
+    line.send_all()
+    for _ in range(200):
+        k, flight = next(iter(line.window.flights.items()))
+        line.now += 0.001
+        line.ack(k, (flight.first, flight.last))
+        line.send_all()
+    assert sum(not one.pick.live for one in line.window.flights.values()) == LARGEST_WINDOW
+    line.now += PATIENCE + 1
+    picks = line.send_all()
+    assert sum(not one.live for one in picks) == LARGEST_WINDOW // 2
 
-    def teardown(self) -> None:
-        """The weather clears: everything that can arrive does, within bounded time."""
-        if not self.up:
-            self.connect()
-        self.lossy = False
-        for _ in range(2000):
-            self.send()
-            self.acknowledge()
-            if not len(self.outbox.pending):
-                break
-            wake = self.outbox.wake_at()
-            assert wake is not None, "asleep with work to do"
-            assert wake <= self.now + 60
-            self.now = max(self.now, wake)
+
+def test_a_row_is_deleted_by_a_second_ack_for_a_batch_sent_after_the_first() -> None:
+    line = Line(track([(1, 10)]))
+    first = line.send()
+    assert first is not None
+    line.window.update([track([(1, 12)])])
+    line.now = 1.0
+    second = line.send()
+    assert second is not None
+    assert line.ack(1, (1, 10)) == [Named("s", "me", Ranges([(1, 10)]), Ranges())]
+    assert line.ack(1, (1, 10)) == []
+    # Batch 2 went out before the first ack came: its ack may be the same mistake.
+    assert line.ack(2, (1, 12)) == [Named("s", "me", Ranges([(11, 12)]), Ranges())]
+    assert line.send() is None
+    assert line.window.settled
+    line.now += CONFIRM
+    third = line.send()
+    assert third is not None
+    assert third[0] == Pick("s", "me", 12, 12, live=False)
+    assert line.ack(3, (1, 12)) == [Named("s", "me", Ranges(), Ranges([(1, 12)]))]
+
+
+def test_acks_of_others_and_for_what_was_not_sent_say_nothing() -> None:
+    line = Line(track([(1, 10)]))
+    line.send()
+    assert line.ack(2, (1, 10)) == []
+    assert line.ack(1, (1, 10), session="another") == []
+    assert line.ack(1, (1, 10), life="another") == []
+    assert line.ack(0, (1, 10)) == []
+    assert not line.window.settled
+
+
+def test_an_ack_speaks_only_for_the_life_it_names() -> None:
+    earlier = track([(1, 5)], life="before", current=False)
+    line = Line(track([(6, 10)], since=6), earlier)
+    line.send_all()
+    assert line.ack(1, (1, 10)) == [Named("s", "me", Ranges([(6, 10)]), Ranges())]
+    assert line.ack(2, (1, 10), life="before") == [Named("s", "before", Ranges([(1, 5)]), Ranges())]
+
+
+def test_what_was_answered_but_not_taken_is_sent_again_after_a_while() -> None:
+    line = Line(track([(1, 10)]))
+    line.send()
+    line.ack(1)
+    assert line.send() is None
+    line.now = RETRY
+    again = line.send()
+    assert again is not None
+    assert (again[0].first, again[0].last) == (1, 10)
+
+
+def test_what_only_one_ack_ever_named_is_sent_again() -> None:
+    line = Line(track([(1, 10)]))
+    line.send()
+    line.ack(1, (1, 10))
+    line.now = CONFIRM
+    assert line.send() is not None  # the newest, to be named again
+    line.now += UNCONFIRMED
+    again = line.send()
+    assert again is not None
+    assert again[0].first == 1
+
+
+def test_a_gateway_of_0_1_counts_once_per_later_batch() -> None:
+    line = Line(track([(1, 10)]))
+    line.send()
+    old = Ack("s", ((1, 10),))
+
+    def heard() -> list[Named]:
+        return line.window.answered(old, Ranges(old.committed), line.now)
+
+    assert heard() == [Named("s", "me", Ranges([(1, 10)]), Ranges())]
+    assert heard() == []
+    line.now = CONFIRM
+    line.send()
+    assert heard() == [Named("s", "me", Ranges(), Ranges([(1, 10)]))]
+
+
+def test_a_gateway_of_0_1_that_knows_later_numbers_twice_means_an_old_copy() -> None:
+    line = Line(track([(101, 110)], since=101))
+    strange = Ack("s", ((1, 500),))
+
+    def heard() -> list[Named]:
+        return line.window.answered(strange, Ranges(strange.committed), line.now)
+
+    line.send()
+    assert heard() == []
+    assert heard() == []
+    line.now = PATIENCE + 1
+    line.send()
+    assert heard() == [Named("s", "me", Ranges(), Ranges(), refused=101)]
+
+
+def test_while_a_later_gateway_speaks_nobody_speaks_as_one_of_0_1() -> None:
+    line = Line(track([(1, 10)]))
+    line.send()
+    line.ack(1, (1, 3))
+    old = Ack("s", ((1, 10),))
+    assert line.window.answered(old, Ranges(old.committed), line.now) == []
+    line.now += UNCONFIRMED
+    assert line.window.answered(old, Ranges(old.committed), line.now) != []
+
+
+def test_nothing_is_read_for_sending_while_the_disk_is_sick() -> None:
+    line = Line(track([(1, 10)], readable=False))
+    assert line.send() is None
+    assert line.window.wake_at() is None
+    line.window.update([track([(1, 10)])])
+    assert line.send() is not None
+
+
+@given(
+    st.lists(
+        st.tuples(st.integers(0, 6), st.integers(1, 60), st.integers(1, 60), st.integers(0, 8)),
+        max_size=60,
+    )
+)
+def test_only_what_two_acks_named_in_the_right_order_is_ever_deleted(
+    steps: list[tuple[int, int, int, int]],
+) -> None:
+    """Against the rule told as plainly as can be: a list of what was said, and when."""
+    line = Line(track([(1, 60)]))
+    held = set(range(1, 61))
+    said: dict[int, list[tuple[int, int]]] = {number: [] for number in held}
+    for what, one, two, k in steps:
+        first, last = min(one, two), max(one, two)
+        if what < 3:
+            line.send()
+        elif what < 6:
+            sent = line.window._k
+            deleted = {
+                number
+                for named in line.ack(k, (first, last))
+                for low, high in named.twice
+                for number in range(low, high + 1)
+            }
+            expected = set()
+            if 1 <= k <= sent:
+                for number in held & set(range(first, last + 1)):
+                    if any(before < k for before, _ in said[number]):
+                        expected.add(number)
+                    said[number].append((sent, k))
+            assert deleted == expected
+            held -= deleted
+            line.window.update([track([(number, number) for number in sorted(held)])])
         else:
-            raise AssertionError("never done")
-        everything = Ranges([(1, self.last)] if self.last else [])
-        assert without(everything, self.given_up) == without(self.stored, self.given_up)
-
-
-TestWorld = World.TestCase
+            line.now += LIVE_PACE

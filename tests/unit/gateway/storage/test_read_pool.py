@@ -1,7 +1,7 @@
 import asyncio
 import itertools
-import sqlite3
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import date, time
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from gateway.climate import series
 from gateway.footfall import visit_days
 from gateway.ingest import readers as ingest_readers
 from gateway.storage.read_pool import Archive, ArchiveError
+from runtime.database import Connection, connect
 from tests.conftest import ROOT
 
 SCHEMA = (ROOT / "gateway" / "storage" / "schema.sql").read_text(encoding="utf-8")
@@ -25,14 +26,14 @@ BERLIN = Calendar(ZoneInfo("Europe/Berlin"), time(4, 0))
 T0 = 1_700_000_000 * SECOND
 
 
-def fresh() -> sqlite3.Connection:
-    store = sqlite3.connect(":memory:")
-    store.executescript(SCHEMA)
+def fresh() -> Connection:
+    store = Connection(":memory:")
+    store.execute(SCHEMA).fetchall()
     store.execute("INSERT INTO stream VALUES (1, 's', 'stacks', 0)")
     return store
 
 
-def with_values(period: int, values: list[tuple[Instant, float | None]]) -> sqlite3.Connection:
+def with_values(period: int, values: list[tuple[Instant, float | None]]) -> Connection:
     store = fresh()
     store.execute(
         "INSERT INTO point VALUES (1, 'p/t', 'p', 'air_temperature', '°C', 'v', ?)", (period,)
@@ -47,24 +48,22 @@ def with_values(period: int, values: list[tuple[Instant, float | None]]) -> sqli
 @pytest.fixture(name="file")
 def _file(tmp_path: Path) -> Path:
     path = tmp_path / "store.sqlite3"
-    store = sqlite3.connect(path)
-    store.execute("PRAGMA journal_mode = WAL")
-    store.executescript(SCHEMA)
+    store = connect(path)
+    store.execute(SCHEMA).fetchall()
     store.execute("INSERT INTO tally VALUES ('late', 3)")
-    store.commit()
     store.close()
     return path
 
 
 @pytest.fixture(name="archive")
 def _archive(file: Path) -> Iterator[Archive]:
-    archive = Archive(file, readers=1)
+    archive = Archive(file, connect, ThreadPoolExecutor(1), readers=1)
     yield archive
     archive.close()
 
 
 def test_a_reader_cannot_write(archive: Archive, play: Callable[..., Any]) -> None:
-    def write(store: sqlite3.Connection) -> None:
+    def write(store: Connection) -> None:
         store.execute("DELETE FROM tally")
 
     with pytest.raises(ArchiveError, match=r"store\.sqlite3"):
@@ -75,11 +74,10 @@ def test_a_reader_cannot_write(archive: Archive, play: Callable[..., Any]) -> No
 def test_a_question_sees_one_picture_though_somebody_writes(
     file: Path, archive: Archive, play: Callable[..., Any]
 ) -> None:
-    def twice(store: sqlite3.Connection) -> tuple[dict[str, int], dict[str, int]]:
+    def twice(store: Connection) -> tuple[dict[str, int], dict[str, int]]:
         before = ingest_readers.tallies(store)
-        writer = sqlite3.connect(file)
+        writer = connect(file)
         writer.execute("UPDATE tally SET count = 9")
-        writer.commit()
         writer.close()
         return before, ingest_readers.tallies(store)
 
@@ -90,7 +88,7 @@ def test_a_question_sees_one_picture_though_somebody_writes(
 def test_a_store_that_is_not_there_is_one_clear_error(
     tmp_path: Path, play: Callable[..., Any]
 ) -> None:
-    archive = Archive(tmp_path / "none.sqlite3")
+    archive = Archive(tmp_path / "none.sqlite3", connect, ThreadPoolExecutor(1))
     with pytest.raises(ArchiveError, match=r"none\.sqlite3 cannot be read"):
         play(archive.ask(ingest_readers.tallies))
     archive.close()
@@ -201,13 +199,13 @@ MORNING = SHANGHAI.begin(DAY)
 NIGHT = SHANGHAI.end(DAY)
 
 
-def crossings(*rows: tuple[Instant, Instant, int | None, str]) -> sqlite3.Connection:
+def crossings(*rows: tuple[Instant, Instant, int | None, str]) -> Connection:
     store = fresh()
     store.executemany("INSERT INTO crossing VALUES ('g', 'entry', ?, ?, ?, ?)", rows)
     return store
 
 
-def day_of(store: sqlite3.Connection, now: Instant = NIGHT) -> visit_days.Direction:
+def day_of(store: Connection, now: Instant = NIGHT) -> visit_days.Direction:
     return visit_days.gate_day(
         store, "g", two_way=False, day=DAY, calendar=SHANGHAI, now=now
     ).entries

@@ -1,8 +1,8 @@
 """The store's file: one writer, known schema, nothing half done, and trouble that passes."""
 
 import asyncio
-import sqlite3
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
@@ -14,46 +14,49 @@ from gateway.engine.writer import Writer
 from gateway.engine.writer_thread import Keeper
 from gateway.ingest.pipeline import Ingest, Outcome
 from gateway.storage.sqlite import APPLICATION, Store, StoreError, migrate
+from runtime.database import DatabaseError, connect
 from tests.unit.gateway.gateway_story import T0, Clock, House, reading, small_site
 
 
 def test_a_second_gateway_is_told_to_go_elsewhere(tmp_path: Path) -> None:
-    with closing(Store(tmp_path / "s")), pytest.raises(StoreError, match="another gateway"):
-        Store(tmp_path / "s")
-    Store(tmp_path / "s").close()
+    with (
+        closing(Store(tmp_path / "s", connect)),
+        pytest.raises(StoreError, match="another gateway"),
+    ):
+        Store(tmp_path / "s", connect)
+    Store(tmp_path / "s", connect).close()
 
 
 def test_a_newer_schema_is_refused_and_left_alone(tmp_path: Path) -> None:
-    Store(tmp_path / "s").close()
-    with closing(sqlite3.connect(tmp_path / "s")) as connection:
+    Store(tmp_path / "s", connect).close()
+    with closing(connect(tmp_path / "s")) as connection:
         connection.execute("PRAGMA user_version = 99")
     with pytest.raises(StoreError, match="schema 99"):
-        Store(tmp_path / "s")
+        Store(tmp_path / "s", connect)
 
 
 def test_another_programs_database_is_refused(tmp_path: Path) -> None:
-    with closing(sqlite3.connect(tmp_path / "s")) as connection:
+    with closing(connect(tmp_path / "s")) as connection:
         connection.execute("CREATE TABLE mine (x)")
-        connection.commit()
     with pytest.raises(StoreError, match="another program"):
-        Store(tmp_path / "s")
+        Store(tmp_path / "s", connect)
 
 
 def test_what_is_no_database_is_refused(tmp_path: Path) -> None:
     (tmp_path / "s").write_bytes(b"hello " * 1000)
     with pytest.raises(StoreError, match="cannot be opened"):
-        Store(tmp_path / "s")
+        Store(tmp_path / "s", connect)
 
 
 def test_a_broken_migration_leaves_the_old_schema(tmp_path: Path) -> None:
     path = tmp_path / "s"
-    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+    with closing(connect(path)) as connection:
         migrate(connection, path, ["CREATE TABLE a (x)"])
-    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+    with closing(connect(path)) as connection:
         script = "CREATE TABLE b (x); CREATE TABLE b (x)"
-        with pytest.raises(sqlite3.OperationalError):
+        with pytest.raises(DatabaseError):
             migrate(connection, path, ["", script])
-    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+    with closing(connect(path)) as connection:
         names = connection.execute("SELECT name FROM sqlite_master").fetchall()
         assert names == [("a",)]
         assert connection.execute("PRAGMA user_version").fetchone() == (1,)
@@ -63,7 +66,7 @@ def test_a_broken_migration_leaves_the_old_schema(tmp_path: Path) -> None:
 
 
 def test_a_transaction_that_fails_leaves_nothing(tmp_path: Path) -> None:
-    with closing(Store(tmp_path / "s")) as store:
+    with closing(Store(tmp_path / "s", connect)) as store:
         with suppress(ZeroDivisionError), store.transaction():
             store.run("count", "x", 1)
             raise ZeroDivisionError
@@ -71,7 +74,7 @@ def test_a_transaction_that_fails_leaves_nothing(tmp_path: Path) -> None:
 
 
 def test_the_store_is_synced_at_every_commit(tmp_path: Path) -> None:
-    with closing(Store(tmp_path / "s")) as store:
+    with closing(Store(tmp_path / "s", connect)) as store:
         assert store.connection.execute("PRAGMA synchronous").fetchone() == (2,)
         assert store.connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
 
@@ -111,7 +114,7 @@ def test_a_full_disk_acknowledges_nothing_and_resumes_by_itself(
 
     def many(self: Store, name: str, rows: Any) -> None:
         if full and name == "add_reading":
-            raise sqlite3.OperationalError("database or disk is full")
+            raise DatabaseError("database or disk is full")
         real(self, name, rows)
 
     monkeypatch.setattr(Store, "many", many)
@@ -129,8 +132,8 @@ def test_a_full_disk_acknowledges_nothing_and_resumes_by_itself(
         await asyncio.sleep(0)
 
     async def story() -> None:
-        keeper = Keeper(Clock(), perform, sleep)
-        await keeper.open(small_site(), tmp_path / "store.sqlite3")
+        keeper = Keeper(Clock(), perform, ThreadPoolExecutor(1), sleep)
+        await keeper.open(small_site(), tmp_path / "store.sqlite3", connect)
         running = asyncio.create_task(keeper.run(), name="keeper")
         keeper.offer(batch)
         await resumed.wait()
@@ -144,7 +147,7 @@ def test_a_full_disk_acknowledges_nothing_and_resumes_by_itself(
     play(story())
     assert pauses == [0.1, 0.2, 0.4, 0.8]
     assert [bool(one.acks) for one in outcomes] == [True, False]
-    writer = Writer(small_site(), tmp_path / "store.sqlite3", Clock(T0))
+    writer = Writer(small_site(), tmp_path / "store.sqlite3", Clock(T0), connect)
     connection = writer.ingest().store.connection
     assert connection.execute("SELECT count(*) FROM reading").fetchone() == (1,)
     assert connection.execute("SELECT kind, code, state FROM alarm").fetchall() == [
@@ -169,12 +172,11 @@ def test_a_real_database_full_is_rolled_back_and_taken_again(
 
     def fill(ingest: Ingest) -> None:
         connection = ingest.store.connection
-        (pages,) = connection.execute("PRAGMA page_count").fetchone()
-        connection.execute(f"PRAGMA max_page_count = {pages}")
+        connection.pragma("max_page_count", connection.pragma("page_count"))
 
     async def story() -> None:
-        keeper = Keeper(Clock(), perform, sleep)
-        await keeper.open(small_site(), tmp_path / "store.sqlite3")
+        keeper = Keeper(Clock(), perform, ThreadPoolExecutor(1), sleep)
+        await keeper.open(small_site(), tmp_path / "store.sqlite3", connect)
         await keeper.ask(fill)
         running = asyncio.create_task(keeper.run(), name="keeper")
         keeper.offer(batch)
@@ -204,7 +206,7 @@ def test_a_full_inbox_lets_go_of_batches_and_counts_them(
         pass
 
     async def story() -> int:
-        keeper = Keeper(Clock(), perform)
+        keeper = Keeper(Clock(), perform, ThreadPoolExecutor(1))
         for _ in range(10):
             keeper.offer(batch)
         await keeper.close()

@@ -2,9 +2,11 @@
 
 import asyncio
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import partial
+from itertools import count
 from pathlib import Path
 
 from starlette.testclient import TestClient
@@ -32,9 +34,10 @@ from gateway.engine.writer import Writer
 from gateway.engine.writer_thread import Keeper
 from gateway.ingest.after_commit import Performer
 from gateway.ingest.validation import Arrived
-from gateway.storage.read_pool import Archive
+from gateway.storage.read_pool import READERS, Archive
 from gateway.web.app import build_app
 from gateway.web.services import Parts
+from runtime.database import connect
 from tests.conftest import ROOT
 
 NOON = instant(datetime(2026, 11, 21, 4, 0, tzinfo=UTC))
@@ -81,6 +84,10 @@ CARDS = (
 )  # fmt: skip
 
 
+def archive(folder: Path) -> Archive:
+    return Archive(folder / "store.sqlite3", connect, ThreadPoolExecutor(READERS))
+
+
 class House:
     """What a test turns the knobs of."""
 
@@ -89,10 +96,12 @@ class House:
         self.clock = Clock(NOON - 3 * HOUR)
         self.live = Live()
         self.outbox = Outbox()
-        self.keeper = Keeper(self.clock, Performer(self.site.site, self.outbox, self.live))
-        asyncio.run(self.keeper.open(self.site, folder / "store.sqlite3"))
-        self.archive = Archive(folder / "store.sqlite3")
-        desk = Desk(self.site.site, self.keeper, self.outbox, self.clock)
+        perform = Performer(self.site.site, self.outbox, self.live)
+        self.keeper = Keeper(self.clock, perform, ThreadPoolExecutor(1))
+        asyncio.run(self.keeper.open(self.site, folder / "store.sqlite3", connect))
+        self.archive = archive(folder)
+        ids = (f"command-{number}" for number in count(1))
+        desk = Desk(self.site.site, self.keeper, self.outbox, self.clock, lambda: next(ids))
         self.parts = Parts(self.site, self.live, self.archive, desk, self.clock)
         self._next = {"stacks": 1, "front": 1}
 

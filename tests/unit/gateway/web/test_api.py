@@ -1,6 +1,7 @@
 import asyncio
 import json
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from contracts.instants import HOUR
 from gateway.web.app import build_app
 from gateway.web.guard import Doors, Pace, name_of
 from gateway.web.problems import Problem
+from runtime.database import connect
 from tests.unit.gateway.web.console_world import House, opened
 from wenlan import openapi
 
@@ -259,7 +261,9 @@ def test_a_store_that_cannot_be_read_is_503_and_says_so(tmp_path: Path) -> None:
     with opened(tmp_path) as (house, client):
         house.archive.close()
         (tmp_path / "store.sqlite3").rename(tmp_path / "gone")
-        house.archive.__init__(tmp_path / "store.sqlite3")  # type: ignore[misc]  # a new start
+        house.archive.__init__(  # type: ignore[misc]  # a new start
+            tmp_path / "store.sqlite3", connect, ThreadPoolExecutor(1)
+        )
         answer = client.get(f"{API}/health")
         assert (answer.status_code, answer.json()["type"]) == (503, "store-unavailable")
         assert answer.headers["retry-after"]
