@@ -4,9 +4,9 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from config.site import Site
-from contracts.codec import encode, encode_batch
+from contracts.codec import encode, raws
 from contracts.instants import Instant
-from contracts.messages import Card, CardPoint
+from contracts.messages import Batch, Card, CardPoint
 from contracts.quantities import Quantity
 from contracts.records import Reading
 from contracts.topics import Address
@@ -52,5 +52,5 @@ def cards(period: float, received: Instant) -> Iterator[Arrived]:
 
 def batch(first: int, records: Sequence[Reading], received: Instant) -> Arrived:
     """Put readings into a batch, as an edge's uplink does."""
-    payload = encode_batch("bench", first, [encode(one) for one in records])
+    payload = encode(Batch("bench", first, raws([encode(one) for one in records])))
     return Arrived(Address("bench", "edge", "journal"), payload, received)

@@ -7,6 +7,8 @@ no space and no wildcard, and an edge's name is also a valid part of an MQTT cli
 from typing import NamedTuple
 
 ROOT = "wenlan/v1"
+IMPORTER = "import"
+"""The edge as which logger files are imported: it may tell of the past of every device."""
 
 
 class EdgeTopics(NamedTuple):

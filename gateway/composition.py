@@ -47,7 +47,7 @@ async def run_gateway(site: Site, data: Path, host: Host, http_host: str, http_p
             addresses = site.broker.addresses
             io = host.mqtt(site.broker)
             subscriber = Subscriber(site.site, addresses, outbox, keeper.offer, now, io)
-            desk = Desk(site.site, keeper, outbox, now, host.new_id)
+            desk = Desk(keeper, now, host.new_id)
             app = build_app(Parts(site, live, archive, desk, now), (*site.hosts, http_host))
             async with asyncio.TaskGroup() as group:
                 group.create_task(keeper.run(), name="keeper")

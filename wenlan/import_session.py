@@ -19,6 +19,7 @@ from contracts.messages import Card, CardPoint
 from contracts.quantities import NATURES, Quantity, judge
 from contracts.ranges import Ranges
 from contracts.records import Reading
+from contracts.topics import IMPORTER as EDGE
 from contracts.topics import EdgeTopics, of_edge
 from dataloggers.export import Export, Refused, Value, read_export, refuse_size
 from dataloggers.header import UnusableFileError
@@ -33,7 +34,6 @@ from runtime.mqtt.connection import Message, Outgoing
 
 log = logging.getLogger(__name__)
 
-EDGE = "import"
 NAMES = {
     Quantity.AIR_TEMPERATURE: "temperature",
     Quantity.RELATIVE_HUMIDITY: "humidity",

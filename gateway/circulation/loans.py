@@ -6,11 +6,11 @@ from gateway.engine.ranked_steps import (
     Progress,
     keep_step,
 )
-from gateway.storage.sqlite import Store
+from gateway.storage.ports import Statements
 
 
-def project_loan(store: Store, event: LoanChanged) -> None:
+def project_loan(store: Statements, event: LoanChanged) -> None:
     """Bring the row of a loan up to date."""
-    details = (event.kiosk, event.action.value, event.item, event.title, event.due, event.reason)
-    news = Progress(event.step.value, event.at, event.at, details)
+    details = (event.kiosk, event.action, event.item, event.title, event.due, event.reason)
+    news = Progress(event.step, event.at, event.at, details)
     keep_step(store, "loan", event.loan, news, LOAN_RANKS)

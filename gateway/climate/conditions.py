@@ -66,7 +66,7 @@ class Gauge(NamedTuple):
     path: str
     value: float | None
     at: Instant
-    quality: Quality
+    quality: str
     last_value: float | None
     low: float | None
     high: float | None

@@ -12,7 +12,7 @@ from gateway.climate import limits
 from gateway.devices import freshness
 from gateway.devices.point import Track
 from gateway.engine.facts import RETROSPECTIVE, AlarmKey, RaiseAlarm
-from gateway.storage.sqlite import Store
+from gateway.storage.ports import Statements
 
 FOR_EVER = 2**62
 
@@ -25,7 +25,7 @@ class Late(NamedTuple):
 
 
 def reconsider(
-    store: Store, track: Track, facts: list[Late]
+    store: Statements, track: Track, facts: list[Late]
 ) -> Iterator[tuple[RaiseAlarm, Instant]]:
     """Judge the late facts of one point; their rows are already in this transaction.
 
@@ -69,7 +69,9 @@ def _alarm(rule: limits.Rule, found: limits.Excursion) -> RaiseAlarm:
     return RaiseAlarm(key, found.since, rule.priority, rule.space, params)
 
 
-def _calm_before(store: Store, track: Track, rule: limits.Rule, at: Instant, hole: int) -> Instant:
+def _calm_before(
+    store: Statements, track: Track, rule: limits.Rule, at: Instant, hole: int
+) -> Instant:
     """Walk back to where the excursion that holds `at` may have begun."""
     start = at
     for earlier, value in store.each("good_before", track.id, at, freshness.AHEAD):
@@ -83,7 +85,7 @@ def _calm_before(store: Store, track: Track, rule: limits.Rule, at: Instant, hol
 
 
 def _series(
-    store: Store, track: Track, start: Instant, last: Instant, rule: limits.Rule, hole: int
+    store: Statements, track: Track, start: Instant, last: Instant, rule: limits.Rule, hole: int
 ) -> Iterator[tuple[Instant, float]]:
     """Give the values from `start`, and beyond `last` while they may still be outside."""
     before = start

@@ -3,14 +3,13 @@
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import NamedTuple, TypeVar
+from typing import TypeVar
 
-from contracts.codec import encode
+import msgspec
+
 from contracts.instants import SECOND, Instant
 from contracts.messages import Card, Command
-from contracts.topics import of_edge
 from gateway.alarms.table import AlarmError
-from gateway.engine.outbox import Outbox
 from gateway.engine.writer_thread import Keeper
 from gateway.ingest.pipeline import Ingest
 from gateway.storage.sqlite import StoreError
@@ -43,11 +42,6 @@ class Order:
     arguments: Mapping[str, str] = field(default_factory=dict)
 
 
-class _Sent(NamedTuple):
-    edge: str
-    command: Command
-
-
 class Desk:
     """Where requests are taken; each returns when it is on disk.
 
@@ -57,16 +51,9 @@ class Desk:
     """
 
     def __init__(
-        self,
-        site: str,
-        keeper: Keeper,
-        outbox: Outbox,
-        now: Callable[[], Instant],
-        new_id: Callable[[], str],
+        self, keeper: Keeper, now: Callable[[], Instant], new_id: Callable[[], str]
     ) -> None:
-        self._site = site
         self._keeper = keeper
-        self._outbox = outbox
         self._now = now
         self._new_id = new_id
 
@@ -83,17 +70,15 @@ class Desk:
     async def command(self, order: Order, who: str) -> str:
         """Keep and send a command, and give its id; raise DeskError.
 
-        Its outcome arrives later, as a change of the row in table `command`; without one the row
-        becomes `unknown` some time after the command has expired.
+        It is sent again until its outcome comes or it expires. The outcome changes the row in
+        table `command`; without one the row becomes `unknown` in the end.
         """
         now = self._now()
         command = Command(
             self._new_id(), order.device, order.action, now, now + PATIENCE, who, order.point,
             order.value, order.lease, dict(order.arguments),
         )  # fmt: skip
-        edge = await self._ask(lambda ingest: _keep(ingest, command))
-        topic = of_edge(self._site, edge).command
-        self._outbox.put(f"command {command.id}", topic, encode(command))
+        await self._ask(lambda ingest: _keep(ingest, command))
         return command.id
 
     async def _ask(self, work: Callable[[Ingest], T]) -> T:
@@ -107,8 +92,8 @@ class Desk:
             ) from error
 
 
-def _keep(ingest: Ingest, command: Command) -> str:
-    """Check a command against the device's card and keep it; give the edge it goes to."""
+def _keep(ingest: Ingest, command: Command) -> None:
+    """Check a command against the device's card; keep it for its edge's session, and send it."""
     known = ingest.registry.devices.get(command.device)
     if known is None:
         raise DeskError("unknown-device", f"there is no device {command.device!r}")
@@ -119,11 +104,11 @@ def _keep(ingest: Ingest, command: Command) -> str:
         raise DeskError(
             "unknown-action", f"{command.device} offers no {command.action!r}; it offers: {offered}"
         )
-    ingest.store.run(
-        "new_command", command.id, command.device, command.action, encode(command), command.by,
-        command.issued,
-    )  # fmt: skip
-    return known.edge
+    seen = ingest.watchdog.edges.get(known.edge)
+    session = seen.presence.session if seen is not None else ""
+    meant = msgspec.structs.replace(command, session=session)
+    ingest.pending.add(known.edge, meant, command.issued)
+    ingest.send_commands(command.issued)
 
 
 def _check_write(card: Card, command: Command) -> None:

@@ -7,18 +7,18 @@ from gateway.engine.ranked_steps import (
     Progress,
     keep_step,
 )
-from gateway.storage.sqlite import Store
+from gateway.storage.ports import Statements
 
 
-def project_delivery(store: Store, event: DeliveryChanged) -> None:
+def project_delivery(store: Statements, event: DeliveryChanged) -> None:
     """Bring the row of a delivery up to date."""
     details = (
         event.robot, event.item, event.origin, event.destination, event.node, event.reason,
     )  # fmt: skip
-    news = Progress(event.step.value, event.at, event.at, details)
+    news = Progress(event.step, event.at, event.at, details)
     keep_step(store, "delivery", event.delivery, news, DELIVERY_RANKS)
 
 
-def project_robot(store: Store, event: RobotChanged) -> None:
+def project_robot(store: Statements, event: RobotChanged) -> None:
     """Keep what a robot last said of itself."""
     store.run("keep_robot", event.robot, event.at, encode(event))

@@ -9,23 +9,22 @@ from gateway.devices import freshness
 from gateway.devices.snapshot import Freshness, PointNow
 from gateway.footfall import crossings
 
-QUALITIES = (Quality.GOOD, Quality.IMPLAUSIBLE, Quality.UNAVAILABLE)
-CODES: dict[str, int] = {quality.value: code for code, quality in enumerate(QUALITIES)}
-
 
 class Track:
     """One point, and all that the next reading of it needs: the only thing the hot path touches."""
 
     __slots__ = (
-        "at", "climate", "code", "device", "good", "high", "id", "lateness", "limit", "live",
-        "low", "newest", "past", "path", "period", "quantity", "received", "rules", "shown",
-        "space", "turnstiles", "unit", "value",
+        "at", "climate", "device", "good", "high", "id", "lateness", "limit", "live", "low",
+        "newest", "owner", "past", "path", "period", "quality", "quantity", "received", "rules",
+        "shown", "space", "turnstiles", "unit", "value",
     )  # fmt: skip
 
     def __init__(self, identity: int, path: str, device: str) -> None:
         self.id = identity
         self.path = path
         self.device = device
+        self.owner = ""
+        """The edge it belongs to; empty when nobody knows."""
         self.quantity = self.unit = self.space = ""
         self.period = 0
         self.rules = freshness.rules_of(0)
@@ -40,7 +39,7 @@ class Track:
         self.good: Instant = 0
         """The time of the last good value …"""
         self.value: float | None = None
-        self.code = CODES[Quality.UNAVAILABLE]
+        self.quality: str = Quality.UNAVAILABLE
         """… and the quality of the newest reading."""
         self.received: Instant = 0
         self.live = False
@@ -61,8 +60,7 @@ class Track:
     def now(self) -> PointNow:
         """Give the point as pages see it."""
         fresh = Freshness.LIVE if self.live else Freshness.UNKNOWN
-        quality = QUALITIES[self.code]
-        return PointNow(self.path, fresh, self.value, quality, self.good, self.received)
+        return PointNow(self.path, fresh, self.value, self.quality, self.good, self.received)
 
 
 class Turnstile:
@@ -80,7 +78,7 @@ class Turnstile:
 
 def meaning_of(point: CardPoint) -> tuple[str, str, int]:
     """Give a card's quantity, unit and period (microseconds)."""
-    return point.quantity.value, point.unit, round(point.period * SECOND)
+    return point.quantity, point.unit, round(point.period * SECOND)
 
 
 def rule_of(path: str, space: str, limit: Limit) -> limits.Rule:

@@ -4,8 +4,8 @@ A reading of a point that no card describes is stored all the same; a later card
 is. Devices of the site that were never heard of are there from the start, and UNKNOWN.
 """
 
+import logging
 import re
-from typing import Literal
 
 from config.links import Device, LibrarySystem, Robot, TagReaderDevice
 from config.site import Limit, Site
@@ -14,8 +14,11 @@ from contracts.instants import SECOND, Instant
 from contracts.messages import Card
 from gateway.devices import freshness
 from gateway.devices.point import Track, Turnstile, meaning_of, rule_of
+from gateway.devices.qualities import Qualities
 from gateway.footfall import crossings
 from gateway.storage.sqlite import Store
+
+log = logging.getLogger(__name__)
 
 POINT = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,47}/[a-z][a-z0-9_]{0,47}")
 UNHEARD = "unheard"
@@ -61,15 +64,20 @@ class Registry:
                     entry = (gate.id, direction, gate.rollover, gate.fastest)
                     self._gates.setdefault(path, []).append(entry)
         self._owners = {device.id: edge.id for edge, device in site.devices()}
+        self._owners |= {kiosk.id: edge.id for edge in site.edges for kiosk in edge.kiosks}
+        self.qualities = Qualities(store)
         self.tracks: dict[str, Track] = {}
         self.devices: dict[str, Known] = {}
         self._load(site)
 
     def _load(self, site: Site) -> None:
         for identity, edge, card, available, changed, cause in self._store.rows("devices"):
-            known = Known(
-                cards.decode(card), available=bool(available), changed=changed, cause=cause
-            )
+            try:
+                told = cards.decode(card)
+            except ContractError as error:
+                log.warning("the card of %s is left out until it comes again: %s", identity, error)
+                continue
+            known = Known(told, available=bool(available), changed=changed, cause=cause)
             known.edge = edge
             self.devices[identity] = known
         for identity, path, device, quantity, unit, space, period in self._store.rows("points"):
@@ -89,7 +97,8 @@ class Registry:
     def _recall(self, track: Track) -> None:
         newest = self._store.one("newest_reading", track.id, freshness.AHEAD)
         if newest is not None:
-            track.newest, _, track.code, track.received = newest
+            track.newest, _, code, track.received = newest
+            track.quality = self.qualities.word(code)
         good = self._store.one("newest_good", track.id, freshness.AHEAD)
         if good is not None:
             track.good, track.value, _ = good
@@ -99,6 +108,7 @@ class Registry:
 
     def _enter(self, track: Track) -> None:
         self.tracks[track.path] = track
+        track.owner = self.owner(track.device)
         known = self.devices.get(track.device)
         if known is not None:
             known.tracks.append(track)
@@ -136,6 +146,8 @@ class Registry:
             known.tracks = [one for one in self.tracks.values() if one.device == card.device]
         known.card = card
         known.edge = card.edge
+        for track in known.tracks:
+            track.owner = card.edge
         self.save(card.device)
         for point in card.points:
             path = f"{card.device}/{point.name}"
@@ -148,14 +160,22 @@ class Registry:
 
     def _check(self, card: Card) -> None:
         """Refuse, before anything is changed, what is another edge's or too much."""
-        owner = self._owners.get(card.device, card.edge)
-        if owner != card.edge:
+        owner = self.owner(card.device)
+        if owner not in ("", card.edge):
             raise ContractError(f"{card.device} is a device of edge {owner}, not of {card.edge}")
         new = sum(f"{card.device}/{point.name}" not in self.tracks for point in card.points)
         if new and len(self.tracks) + new > MOST_POINTS:
             raise ContractError(f"{card.device}: {new} points more than {MOST_POINTS} in all")
         if card.device not in self.devices and len(self.devices) >= MOST_DEVICES:
             raise ContractError(f"{card.device} is one more than {MOST_DEVICES} devices")
+
+    def owner(self, device: str) -> str:
+        """Give the edge that a device or kiosk belongs to; empty when nobody knows.
+
+        The site file says so, otherwise the first card of the device.
+        """
+        known = self.devices.get(device)
+        return self._owners.get(device) or (known.edge if known else "")
 
     def mark_heard(self, device: str) -> None:
         """Note that a device said something."""
@@ -193,7 +213,7 @@ class Registry:
 
 def _expected(edge: str, device: Device) -> Card:
     """Describe a device of the site file until its own card comes."""
-    family: Literal["other", "robot", "kiosk"] = "other"
+    family = "other"
     if isinstance(device, Robot):
         family = "robot"
     elif isinstance(device, TagReaderDevice | LibrarySystem):

@@ -7,7 +7,6 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from contracts.instants import Instant
-from contracts.quantities import Quality
 
 
 class Freshness(StrEnum):
@@ -24,7 +23,7 @@ class PointNow(NamedTuple):
     path: str
     freshness: Freshness
     value: float | None
-    quality: Quality
+    quality: str
     at: Instant
     received: Instant
 

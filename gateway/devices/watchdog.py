@@ -20,6 +20,8 @@ EDGE_QUIET = 10 * SECOND
 FILLING = 0.7
 EMPTYING = 0.6
 CLOCK_RIGHT_AGAIN = MINUTE
+SOUND, FULL, FAILING = "ok", "full", "failing"
+"""How a journal is; a word of a newer edge that is not here is no good sign."""
 
 
 class EdgeSeen:
@@ -76,6 +78,9 @@ class Watchdog:
     def presence(self, news: Presence, received: Instant) -> EdgeSeen:
         """Note what an edge, or the broker in its name, says of itself."""
         seen = self.edges.get(news.edge)
+        if seen is not None and not news.stream and not news.online:
+            # The broker, in its name: what the edge said of its journal is still the newest.
+            news = msgspec.structs.replace(seen.presence, online=False)
         if seen is None or seen.online != news.online:
             heard = seen.heard if seen else 0
             seen = EdgeSeen(news, online=news.online, changed=received)
@@ -132,6 +137,7 @@ class Watchdog:
 
 
 def _alarms_of(edge: str, seen: EdgeSeen, now: Instant) -> Iterator[Effect]:
+    yield from _journal_alarms(edge, seen, now)
     full = AlarmKey("journal-fill", edge, "filling")
     fill = seen.presence.fill
     if fill >= FILLING:
@@ -144,6 +150,18 @@ def _alarms_of(edge: str, seen: EdgeSeen, now: Instant) -> Iterator[Effect]:
         yield RaiseAlarm(clock, now, "medium")
     else:
         yield ClearAlarm(clock, now)
+
+
+def _journal_alarms(edge: str, seen: EdgeSeen, now: Instant) -> Iterator[Effect]:
+    """Raise for a journal that is full or sick: what its edge reads is in memory only."""
+    told = seen.presence
+    sick = "" if told.journal == SOUND else FULL if told.journal == FULL else FAILING
+    for code in (FULL, FAILING):
+        key = AlarmKey("journal", edge, code)
+        if code == sick:
+            yield RaiseAlarm(key, now, "high", "", (("reason", told.reason), ("disk", told.disk)))
+        elif seen.online:
+            yield ClearAlarm(key, now)
 
 
 def refresh(track: Track, now: Instant) -> Instant | None:

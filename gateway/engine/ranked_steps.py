@@ -1,4 +1,4 @@
-"""Loans, deliveries and commands by the order of their steps, not of their arrival.
+"""Loans and deliveries by the order of their steps, not of their arrival.
 
 A late or repeated step fills in what it knows and moves nothing back; whichever order the steps
 come in, the same row results.
@@ -10,9 +10,8 @@ from contracts.instants import Instant
 from contracts.records import (
     DeliveryStep,
     LoanStep,
-    OutcomeStatus,
 )
-from gateway.storage.sqlite import Store
+from gateway.storage.ports import Statements
 
 LOAN_RANKS: dict[str, int] = {
     LoanStep.INTENT: 0,
@@ -32,15 +31,6 @@ DELIVERY_RANKS: dict[str, int] = {
     DeliveryStep.DELIVERED: 4,
 }
 
-COMMAND_RANKS: dict[str, int] = {
-    "sent": 0,
-    "unknown": 1,
-    OutcomeStatus.DONE: 2,
-    OutcomeStatus.REFUSED: 2,
-    OutcomeStatus.FAILED: 2,
-    OutcomeStatus.REVERTED: 3,
-}
-
 
 class Progress(NamedTuple):
     """Where something stands. `details` are texts by name; an empty one says nothing."""
@@ -53,7 +43,8 @@ class Progress(NamedTuple):
 
 
 def _weight(one: Progress, ranks: dict[str, int]) -> tuple[int, Instant, str]:
-    return ranks[one.step], one.changed, one.step
+    # A step of a later version: nobody knows here how far it is, so every known one moves on.
+    return ranks.get(one.step, -1), one.changed, one.step
 
 
 def merge(stored: Progress | None, news: Progress, ranks: dict[str, int]) -> Progress:
@@ -70,7 +61,9 @@ def merge(stored: Progress | None, news: Progress, ranks: dict[str, int]) -> Pro
     return Progress(strong.step, min(strong.begun, weak.begun), strong.changed, details)
 
 
-def keep_step(store: Store, table: str, key: str, news: Progress, ranks: dict[str, int]) -> None:
+def keep_step(
+    store: Statements, table: str, key: str, news: Progress, ranks: dict[str, int]
+) -> None:
     """Bring the row `key` of `table` up to date; both its statements are named after the table."""
     row = store.one(table, key)
     stored = None if row is None else Progress(row[0], row[1], row[2], tuple(row[3:]))

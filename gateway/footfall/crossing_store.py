@@ -4,10 +4,10 @@ from contracts.instants import Instant
 from gateway.devices import freshness
 from gateway.devices.point import Track, Turnstile
 from gateway.footfall import crossings
-from gateway.storage.sqlite import Store
+from gateway.storage.ports import Statements
 
 
-def book(store: Store, track: Track, at: Instant, value: float) -> None:
+def book(store: Statements, track: Track, at: Instant, value: float) -> None:
     """Book one count of a gate's point; its row is already in this transaction."""
     for turnstile in track.turnstiles:
         now = crossings.counted(value, turnstile.rules)
@@ -26,7 +26,7 @@ def book(store: Store, track: Track, at: Instant, value: float) -> None:
 
 
 def _split(
-    store: Store, track: Track, turnstile: Turnstile, at: Instant
+    store: Statements, track: Track, turnstile: Turnstile, at: Instant
 ) -> tuple[crossings.Interval, ...]:
     """Set a count that is not the newest between those that the store has."""
     rules = turnstile.rules
@@ -44,7 +44,7 @@ def _split(
 
 
 def _neighbour(
-    store: Store, direction: str, track: Track, at: Instant, rules: crossings.Rules
+    store: Statements, direction: str, track: Track, at: Instant, rules: crossings.Rules
 ) -> crossings.Count | None:
     for when, value in store.each(direction, track.id, at, freshness.AHEAD):
         count = crossings.counted(value, rules)

@@ -1,4 +1,4 @@
-"""Carries out what a commit entitles to: acks, a new picture, a word in the log."""
+"""Carries out what a commit entitles to: acks, commands, a new picture, a word in the log."""
 
 import logging
 
@@ -20,8 +20,12 @@ class Performer:
 
     async def __call__(self, outcome: Outcome) -> None:
         """Carry out one outcome; its transaction is on disk."""
-        for stream, edge, payload in outcome.acks:
-            self._outbox.put(f"ack {edge} {stream}", of_edge(self._site, edge).ack, payload)
+        for key, edge, payload in outcome.acks:
+            self._outbox.put(f"ack {edge} {key}", of_edge(self._site, edge).ack, payload)
+        for command in outcome.withdrawn:
+            self._outbox.withdraw(f"command {command}")
+        for edge, command, payload in outcome.commands:
+            self._outbox.put(f"command {command}", of_edge(self._site, edge).command, payload)
         if outcome.picture is not None:
             self._live.show(outcome.picture)
         for alarm in outcome.raised:

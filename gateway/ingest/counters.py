@@ -1,12 +1,12 @@
 """Counts of what was refused, doubled, late and so on, by name."""
 
-from gateway.storage.sqlite import Store
+from gateway.storage.ports import Statements
 
 
 class Counters:
     """Counts that are written with the next transaction."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Statements) -> None:
         self._store = store
         self._counts: dict[str, int] = {}
 

@@ -7,10 +7,10 @@ from gateway.ingest.holes import Hole
 from gateway.ingest.number_ranges import NumberRanges
 from gateway.ingest.sequence_ledger import SequenceLedger
 from gateway.ingest.stream import Life, Rows, State, Stream
-from gateway.storage.sqlite import Store
+from gateway.storage.ports import Statements
 
 
-def load(store: Store) -> SequenceLedger:
+def load(store: Statements) -> SequenceLedger:
     """Read the ledger of a store."""
     lives: dict[int, list[Life]] = defaultdict(list)
     held: dict[int, list[tuple[int, int]]] = defaultdict(list)
@@ -43,7 +43,7 @@ def load(store: Store) -> SequenceLedger:
     return SequenceLedger(streams, born)
 
 
-def save(store: Store, ledger: SequenceLedger) -> int:
+def save(store: Statements, ledger: SequenceLedger) -> int:
     """Write what changed; give how many numbers came that were missed."""
     filled = 0
     for stream in ledger.touched.values():
@@ -62,7 +62,7 @@ def save(store: Store, ledger: SequenceLedger) -> int:
     return filled
 
 
-def _save_held(store: Store, stream: Stream) -> None:
+def _save_held(store: Statements, stream: Stream) -> None:
     changed = [(first, stream.held.last_of(first)) for first in sorted(stream.held.changed)]
     gone = [(stream.id, first) for first, last in changed if last is None]
     store.many("uncommit_range", gone)
@@ -70,14 +70,14 @@ def _save_held(store: Store, stream: Stream) -> None:
     stream.held.changed.clear()
 
 
-def _save_holes(store: Store, stream: Stream) -> None:
+def _save_holes(store: Statements, stream: Stream) -> None:
     changed = [(first, stream.hole(first)) for first in sorted(stream.holes_changed)]
     store.many("close_gap", [(stream.id, first) for first, hole in changed if hole is None])
     store.many("open_gap", [(stream.id, *hole) for _, hole in changed if hole is not None])
     stream.holes_changed.clear()
 
 
-def _save_formerly(store: Store, stream: int, life: str, numbers: NumberRanges) -> None:
+def _save_formerly(store: Statements, stream: int, life: str, numbers: NumberRanges) -> None:
     for first in sorted(numbers.changed):
         last = numbers.last_of(first)
         if last is None:

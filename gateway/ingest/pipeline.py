@@ -10,44 +10,58 @@ from typing import NamedTuple
 import msgspec
 
 from config.site import Site
-from contracts.codec import ContractError, Unreadable, encode
-from contracts.instants import SECOND, Instant
-from contracts.messages import Ack
-from contracts.quantities import Quality
-from contracts.ranges import Range
-from contracts.records import Event, Reading, Record
+from contracts.codec import ContractError, Received, Unreadable, encode
+from contracts.instants import Instant
+from contracts.messages import Ack, Card, Presence
+from contracts.topics import IMPORTER
 from gateway.alarms.table import AlarmTable
-from gateway.climate import limits, retrospective
-from gateway.climate.retrospective import Late
-from gateway.devices.freshness import AHEAD, Arrival, Freshness, Value, arrival, step
-from gateway.devices.point import CODES, Track
+from gateway.climate import limits
+from gateway.commands.pending import PendingCommands, Sending
 from gateway.devices.registry import Registry
 from gateway.devices.snapshot import EMPTY, Picture
 from gateway.devices.snapshot_builder import SnapshotBuilder
-from gateway.devices.watchdog import EdgeSeen, Watchdog
-from gateway.engine.facts import AlarmKey, ClearAlarm, RaiseAlarm, Sample
-from gateway.footfall import crossing_store
+from gateway.devices.watchdog import Watchdog
+from gateway.engine.facts import AlarmKey, ClearAlarm, RaiseAlarm
+from gateway.ingest import ledger_rows
 from gateway.ingest.counters import Counters
 from gateway.ingest.events import EventLog
-from gateway.ingest.sequence_ledger import Stream, Streams
-from gateway.ingest.validation import Arrived, Received, read_batch, read_card, read_presence
+from gateway.ingest.readings import LAST_INSTANT, sender_of
+from gateway.ingest.records import Records
+from gateway.ingest.sequence_ledger import Claim
+from gateway.ingest.stamps import Stamps
+from gateway.ingest.validation import Arrived, Unpacked, read_batch, read_card, read_presence
 from gateway.storage.sqlite import Store
 
 log = logging.getLogger(__name__)
 
-LAST_INSTANT = 2**62
-GOOD = Quality.GOOD
-LONGEST_COMMAND = 60 * SECOND
-"""After this long without an outcome nobody knows what became of a command."""
+OLD_COPY = AlarmKey("store", "gateway", "old-copy")
+
+
+class Owed(NamedTuple):
+    """An ack that is sent when the transaction is on disk."""
+
+    claim: Claim
+    k: int
+    refused: int
+
+
+class Acknowledgement(NamedTuple):
+    """An ack on its way. One with the same key takes its place."""
+
+    key: str
+    edge: str
+    payload: bytes
 
 
 class Outcome(NamedTuple):
     """What is to be done once the transaction is on disk."""
 
-    acks: tuple[tuple[str, str, bytes], ...] = ()
-    """Stream, edge and payload."""
+    acks: tuple[Acknowledgement, ...] = ()
     picture: Picture | None = None
     raised: tuple[RaiseAlarm, ...] = ()
+    commands: tuple[Sending, ...] = ()
+    withdrawn: tuple[str, ...] = ()
+    """Commands that are not to be sent any more, if they still wait to be."""
 
 
 class Ingest:
@@ -57,15 +71,16 @@ class Ingest:
         self.store = store
         self.site = site
         self.registry = Registry(site, store)
-        self.streams = Streams(store)
+        self.ledger = ledger_rows.load(store)
         self.alarms = AlarmTable(store)
         self.watchdog = Watchdog([edge.id for edge in site.edges], self.registry, store, now)
-        self.event_log = EventLog(self.registry, store)
-        self._rows: list[tuple[int, int, int, int, float | None, int, int]] = []
-        self._counted: list[tuple[Track, Instant, float]] = []
-        self._late: dict[Track, list[Late]] = {}
-        self._counters = Counters(store)
+        self.pending = PendingCommands(store)
         self.snapshot_builder = SnapshotBuilder(picture, self.registry, self.watchdog)
+        self._counters = Counters(store)
+        events = EventLog(self.registry, store, self.ledger, self.pending)
+        self._records = Records(store, self.registry, self.alarms, self._counters, events)
+        self._stamps = Stamps(store, now)
+        self._commands: list[Sending] = []
         self._orphans: list[str] = []
         """Points that have a state of a limit, but no limit any more."""
         for path, state in store.rows("states", "climate"):
@@ -78,7 +93,7 @@ class Ingest:
 
     def take(self, messages: Sequence[Arrived], now: Instant) -> Outcome:
         """Take what arrived, in its order; raise DatabaseError when it is not on disk."""
-        owed: dict[str, tuple[str, Stream]] = {}
+        owed: list[Owed] = []
         with self.store.transaction():
             for message in messages:
                 try:
@@ -87,18 +102,26 @@ class Ingest:
                     what, edge = message.address.channel, message.address.edge
                     log.warning("a message of edge %s is refused (%s): %s", edge, what, error)
                     self._counters.add(f"refused-{what}")
-            self._finish(now)
-        return self.outcome(_acks(owed))
+            self._finish(now, owed)
+        return self.outcome(tuple(self.acknowledge(one, now) for one in owed))
 
     def tick(self, now: Instant) -> Outcome:
         """Let time pass."""
         with self.store.transaction():
             self._forget_orphans(now)
             self.alarms.apply(self.watchdog.tick(now), now)
-            given_up = self.store.rows("give_up_commands", now, LONGEST_COMMAND)
-            self._counters.add("command-unknown", len(given_up))
+            withdrawn = self.pending.expired(now)
+            self._counters.add("command-unknown", self.pending.give_up(now, self.ledger.drained))
+            self.send_commands(now)
             self._counters.save()
-        return self.outcome()
+        return self.outcome()._replace(withdrawn=tuple(withdrawn))
+
+    def send_commands(self, now: Instant) -> None:
+        """Send the commands that are due, once the transaction is on disk."""
+        due = self.pending.due(now)
+        if due:
+            self._stamps.mark(now)
+            self._commands += due
 
     def _forget_orphans(self, now: Instant) -> None:
         """End the alarms of limits that are no longer in the site file."""
@@ -108,192 +131,113 @@ class Ingest:
             self.store.run("forget_state", "climate", path)
         self._orphans.clear()
 
-    def outcome(self, acks: tuple[tuple[str, str, bytes], ...] = ()) -> Outcome:
+    def outcome(self, acks: tuple[Acknowledgement, ...] = ()) -> Outcome:
         """Say what is to be done now that the transaction is on disk."""
         raised = tuple(self.alarms.news)
         self.alarms.news.clear()
         open_alarms = self.alarms.count() if self.alarms.changed else None
         self.alarms.changed = False
-        return Outcome(acks, self.snapshot_builder.build(open_alarms), raised)
+        commands, self._commands = tuple(self._commands), []
+        return Outcome(acks, self.snapshot_builder.build(open_alarms), raised, commands)
 
-    def _take_message(self, message: Arrived, owed: dict[str, tuple[str, Stream]]) -> None:
+    def acknowledge(self, owed: Owed, sent: Instant) -> Acknowledgement:
+        """Say what of a batch, and of its life, is on disk."""
+        claim, k, refused = owed
+        ranges = self.ledger.committed(claim)
+        ack = Ack(claim.stream, ranges, claim.life, claim.session, k, refused, sent)
+        return Acknowledgement(f"{claim.stream} {claim.session} {k}", claim.edge, encode(ack))
+
+    def _take_message(self, message: Arrived, owed: list[Owed]) -> None:
         match message.address.channel:
             case "journal":
-                batch = read_batch(message)
-                owed[batch.stream] = batch.edge, self._take_batch(batch)
+                self._take_batch(read_batch(message), owed)
             case "card" if message.payload:
-                self.registry.describe(read_card(message))
+                self._take_card(read_card(message))
             case "state" if message.payload:
-                self.watchdog.presence(read_presence(message), message.received)
+                self._take_presence(read_presence(message), message.received)
 
-    def _take_batch(self, batch: Received) -> Stream:
-        stream = self.streams.by_name.get(batch.stream)
-        if stream is None:
-            stream = self.streams.meet(batch.stream, batch.edge, batch.received)
-        seen = self.watchdog.heard(batch.edge, batch.received)
-        if not batch.records:
-            return stream
-        last = batch.first + len(batch.records) - 1
-        fresh = stream.take(batch.first, last)
-        doubled = len(batch.records) - fresh.size
-        if doubled:
-            self._counters.add("duplicate", doubled)
-        for part in fresh:
-            records = batch.records
-            if doubled:
-                records = records[part.first - batch.first : part.last - batch.first + 1]
-            self._note_ends(stream, part, records)
-            self._take_records(stream, part.first, records, batch.received, seen)
-        return stream
+    def _take_card(self, card: Card) -> None:
+        self.registry.describe(card)
+        self._records.layouts.learn(card)
 
-    @staticmethod
-    def _note_ends(stream: Stream, part: Range, records: Sequence[Record | Unreadable]) -> None:
-        for number, record in ((part.first, records[0]), (part.last, records[-1])):
-            if not isinstance(record, Unreadable) and 0 < record.at < LAST_INSTANT:
-                stream.times[number] = record.at
+    def _take_presence(self, presence: Presence, received: Instant) -> None:
+        self.watchdog.presence(presence, received)
+        if presence.online and presence.stream:
+            named = {presence.stream, *(one.stream for one in presence.streams)}
+            self.ledger.named(presence.edge, presence.session, named, received)
+        self.pending.present(presence, received)
 
-    def _take_records(
-        self,
-        stream: Stream,
-        seq: int,
-        records: Sequence[Record | Unreadable],
-        received: Instant,
-        seen: EdgeSeen,
-    ) -> None:
-        """Take new records: the hot path. Most readings change nothing but the newest value."""
-        tracks = self.registry.tracks
-        add = self._rows.append
-        identity = stream.id
-        soonest = received + AHEAD
-        for record in records:
-            if isinstance(record, Reading):
-                at = record.at
-                value = record.value
-                track = tracks.get(record.point)
-                if (
-                    track is not None
-                    and record.quality is GOOD
-                    and value is not None
-                    and track.low <= value <= track.high
-                    and track.newest < at <= soonest
-                    and received - at <= track.lateness
-                ):
-                    add((track.id, at, identity, seq, value, 0, received))
-                    track.newest = track.good = at
-                    track.value = value
-                    track.received = received
-                    track.code = 0
-                else:
-                    self._consider(stream, seq, record, received, seen)
-            else:
-                self._take_event(stream, seq, record, received)
-            seq += 1
+    def _take_batch(self, batch: Unpacked, owed: list[Owed]) -> None:
+        claim, received = batch.claim, batch.received
+        seen = self.watchdog.heard(claim.edge, received)
+        if batch.batch.heard is not None:
+            self._look_back(claim.edge, batch.batch.heard[0], received)
+        absent = self._records.absent(batch.records)
+        times = [_time_of(one) for one in batch.records]
+        taking = self.ledger.take(claim, times, absent, received)
+        self._counters.add("duplicate", taking.doubled)
+        self._counters.add("layout-awaited", len(absent))
+        if taking.refused:
+            self._counters.add("foreign-stream" if taking.foreign else "refused-life")
+        if taking.fresh:
+            stream = self.ledger.by_name[claim.stream]
+            imports = claim.edge == IMPORTER
+            sender = sender_of(claim.edge, stream.id, received, seen, imports=imports)
+            for first, last in taking.fresh:
+                records = batch.records[first - claim.first : last - claim.first + 1]
+                self._records.take(sender, stream, first, records)
+        if claim.session or not taking.foreign:  # 0.1 knows nothing of refusals
+            owed.append(Owed(claim, batch.batch.k, taking.refused))
 
-    def _consider(
-        self, stream: Stream, seq: int, record: Reading, received: Instant, seen: EdgeSeen
-    ) -> None:
-        at, value = record.at, record.value
-        if not 0 < at < LAST_INSTANT:
-            self._shelve(stream, seq, record, received, f"time {at} is out of bounds")
+    def _look_back(self, edge: str, heard: Instant, received: Instant) -> None:
+        """Find out, by what an edge heard of the gateway, whether the store is an old copy."""
+        lost = self._stamps.lost(heard, received)
+        if lost is None:
             return
-        track = self.registry.tracks.get(record.point)
-        if track is None:
-            try:
-                track = self.registry.register(record.point)
-            except ContractError as error:
-                self._shelve(stream, seq, record, received, str(error))
-                return
-        quality = record.quality if value is not None else Quality.UNAVAILABLE
-        code = CODES[quality.value]
-        self._rows.append((track.id, at, stream.id, seq, value, code, received))
-        came = arrival(track.newest, at, received, track.rules)
-        if came is Arrival.AHEAD:
-            self._counters.add("ahead")
-            seen.ahead = received
-            return
-        if came is Arrival.LATE:
-            self._counters.add("late")
-        newest = at > track.newest
-        if newest:
-            track.newest, track.code, track.received = at, code, received
-            self.registry.mark_heard(track.device)
-        if code or value is None:
-            if code == CODES[Quality.IMPLAUSIBLE]:
-                self._counters.add("implausible")
-            return
-        self._judge(track, at, value, received, came)
+        log.error(
+            "edge %s heard a gateway whose store is no more: this one lacks what came from %d to"
+            " %d (microseconds since 1970); was an old copy of it put back?",
+            edge,
+            *lost,
+        )
+        for one in {edge, *self.watchdog.edges}:
+            self.store.run("lose_time", one, lost.first, lost.last, received)
+        told = (("since", lost.first), ("until", lost.last))
+        effects = RaiseAlarm(OLD_COPY, received, "high", "", told), ClearAlarm(OLD_COPY, received)
+        self.alarms.apply(effects, received)
 
-    def _judge(
-        self, track: Track, at: Instant, value: float, received: Instant, came: Arrival
-    ) -> None:
-        """Tell the engines of a good value."""
-        unbroken = not track.period or at - track.good <= track.rules.window
-        if track.turnstiles:
-            self._counted.append((track, at, value))
-        if at > track.good:
-            track.value = value
-        if came is Arrival.LATE:
-            self._late.setdefault(track, []).append(Late(at, value))
-        state = Freshness(track.live, track.good)
-        track.live, track.good = step(state, Value(at, received), track.rules).state
-        if came is Arrival.LIVE and track.limit is not None:
-            before = track.climate
-            fact = Sample(at, value, unbroken)
-            track.climate, effects, _ = limits.step(before, fact, track.limit)
-            if effects:
-                self.alarms.apply(effects, received)
-            if track.climate != before:
-                body = msgspec.json.encode(track.climate)
-                self.store.run("keep_state", "climate", track.path, body)
-        track.update_calm_band()
-
-    def _take_event(
-        self, stream: Stream, seq: int, record: Event | Unreadable, received: Instant
-    ) -> None:
-        if isinstance(record, Unreadable):
-            self._counters.add("unreadable")
-            self.store.run("add_unreadable", stream.id, seq, received, record.raw, record.reason)
-        elif not 0 < record.at < LAST_INSTANT:
-            self._shelve(stream, seq, record, received, f"time {record.at} is out of bounds")
-        else:
-            self.event_log.add(stream, seq, record, received)
-
-    def _shelve(
-        self, stream: Stream, seq: int, record: Record, received: Instant, reason: str
-    ) -> None:
-        self._take_event(stream, seq, Unreadable(encode(record), reason), received)
-
-    def set_aside(self, alone: Arrived, raw: bytes, reason: str, now: Instant) -> Outcome:
+    def set_aside(self, alone: Arrived, reason: str, now: Instant) -> Outcome:
         """Keep a record that cannot be taken, alone in its batch, as it came."""
         batch = read_batch(alone)
+        claim, received = batch.claim, batch.received
         with self.store.transaction():
-            stream = self.streams.by_name.get(batch.stream) or self.streams.meet(
-                batch.stream, batch.edge, batch.received
-            )
-            for part in stream.take(batch.first, batch.first):
-                self._take_event(stream, part.first, Unreadable(raw, reason), batch.received)
-            self._finish(now)
-        return self.outcome(_acks({batch.stream: (batch.edge, stream)}))
+            seen = self.watchdog.heard(claim.edge, received)
+            taking = self.ledger.take(claim, [0] * claim.size, frozenset(), received)
+            for first, _ in taking.fresh:
+                stream = self.ledger.by_name[claim.stream]
+                sender = sender_of(claim.edge, stream.id, received, seen, imports=False)
+                self._records.put_aside(sender, first, bytes(batch.batch.records[0]), reason)
+            self._finish(now, [])
+        return self.outcome()
 
-    def _finish(self, now: Instant) -> None:
-        if self._rows:
-            self.store.many("add_reading", self._rows)
-            self._rows.clear()
-        for track, at, value in self._counted:
-            crossing_store.book(self.store, track, at, value)
-        self._counted.clear()
-        for track, facts in self._late.items():
-            for effect, until in retrospective.reconsider(self.store, track, facts):
-                self.alarms.find(effect, until, now)
-        self._late.clear()
-        filled = self.streams.save(now)
-        if filled:
-            self._counters.add("gap-filled", filled)
+    def settle_up(self, message: Arrived, now: Instant) -> Outcome:
+        """Answer a batch whose records were taken one by one."""
+        batch = read_batch(message)
+        with self.store.transaction():
+            self._stamps.mark(now)
+        # What of it was refused is said by the acks of its records.
+        owed = Owed(batch.claim, batch.batch.k, 0)
+        return self.outcome((self.acknowledge(owed, now),))
+
+    def _finish(self, now: Instant, owed: Sequence[Owed]) -> None:
+        self._records.finish(now)
+        self._counters.add("gap-filled", ledger_rows.save(self.store, self.ledger))
+        if owed:
+            self._stamps.mark(now)
         self._counters.save()
 
 
-def _acks(owed: dict[str, tuple[str, Stream]]) -> tuple[tuple[str, str, bytes], ...]:
-    return tuple(
-        (name, edge, encode(Ack(name, tuple(stream.committed))))
-        for name, (edge, stream) in owed.items()
-    )
+def _time_of(record: Received) -> Instant:
+    """Give when a record became true; 0 where it does not say so."""
+    at = 0 if isinstance(record, Unreadable) else record.at
+    return at if 0 < at < LAST_INSTANT else 0

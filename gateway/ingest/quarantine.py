@@ -4,8 +4,11 @@ import logging
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
-from contracts.codec import ContractError, Unreadable, encode, encode_batch
+import msgspec
+
+from contracts.codec import ContractError, encode
 from contracts.instants import Instant
+from contracts.messages import Batch
 from gateway.ingest.pipeline import Ingest, Outcome
 from gateway.ingest.validation import Arrived, read_batch
 from runtime.database import UNACCEPTABLE
@@ -53,21 +56,30 @@ def _take_alone(memory: Memory, message: Arrived, now: Callable[[], Instant]) ->
             log.warning("a message on %s is left out: %s", "/".join(message.address), error)
             return Outcome()
     try:
-        batch = read_batch(message)
+        batch = read_batch(message).batch
     except ContractError:
         return Outcome()
     outcomes = []
-    for seq, record in enumerate(batch.records, start=batch.first):
-        raw = record.raw if isinstance(record, Unreadable) else encode(record)
-        alone = message._replace(payload=encode_batch(batch.stream, seq, [raw]))
+    for place in range(len(batch.records)):
+        alone = message._replace(payload=encode(_alone(batch, place)))
         try:
             outcomes.append(memory.ingest().take([alone], now()))
         except POISON as error:
             memory.forget()
             reason = f"{type(error).__name__}: {error}"
-            log.warning("record %d of stream %s is set aside: %s", seq, batch.stream, reason)
-            outcomes.append(memory.ingest().set_aside(alone, raw, reason, now()))
-    return _joined(outcomes)
+            log.warning(
+                "record %d of stream %s is set aside: %s", batch.first + place, batch.stream, reason
+            )
+            outcomes.append(memory.ingest().set_aside(alone, reason, now()))
+    return _joined([*outcomes, memory.ingest().settle_up(message, now())])
+
+
+def _alone(batch: Batch, place: int) -> Batch:
+    """Give a batch of one record, with all that its own says of it."""
+    was = tuple((0, origin, number) for one, origin, number in batch.was if one == place)
+    return msgspec.structs.replace(
+        batch, first=batch.first + place, records=batch.records[place : place + 1], was=was
+    )
 
 
 def _joined(outcomes: Sequence[Outcome]) -> Outcome:
@@ -76,4 +88,5 @@ def _joined(outcomes: Sequence[Outcome]) -> Outcome:
         tuple(ack for one in outcomes for ack in one.acks),
         pictures[-1] if pictures else None,
         tuple(alarm for one in outcomes for alarm in one.raised),
+        tuple(command for one in outcomes for command in one.commands),
     )

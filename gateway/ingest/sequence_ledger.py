@@ -28,7 +28,7 @@ class Claim(NamedTuple):
     edge: str
     stream: str
     first: int
-    count: int
+    size: int
     life: str = ""
     since: int = 1
     session: str = ""
@@ -39,7 +39,7 @@ class Claim(NamedTuple):
     @property
     def last(self) -> int:
         """The last number of the batch; before `first` when it is empty."""
-        return self.first + self.count - 1
+        return self.first + self.size - 1
 
 
 class Taking(NamedTuple):
@@ -68,6 +68,11 @@ class SequenceLedger:
             if not stream.state.unnamed:
                 self._named.setdefault(stream.edge, set()).add(stream.name)
 
+    def owner(self, name: str) -> str:
+        """Give the edge that a stream belongs to; empty when it was never met."""
+        stream = self.by_name.get(name)
+        return stream.edge if stream is not None else ""
+
     def take(
         self, claim: Claim, times: Sequence[Instant], absent: frozenset[int], now: Instant
     ) -> Taking:
@@ -80,7 +85,7 @@ class SequenceLedger:
         if stream is None:
             return Taking(refused=min(claim.first, claim.since), foreign=True)
         self._heard(stream, claim.session)
-        if not claim.count:
+        if not claim.size:
             return Taking()
         owned = stream.enter(claim.life, claim.since, now)
         if owned is None:

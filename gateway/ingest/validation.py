@@ -1,32 +1,26 @@
-"""What is accepted from a broker at all: the forms of messages, before their content counts."""
+"""What is accepted from a broker at all: what the types of messages cannot say."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from contracts.codec import (
     ContractError,
-    Unreadable,
+    Received,
     batches,
     cards,
-    decode_mixed,
+    decode_received,
     encode,
     presences,
 )
 from contracts.instants import Instant
-from contracts.messages import Card, Presence
-from contracts.records import Record
+from contracts.messages import Batch, Card, Presence
 from contracts.topics import Address
+from gateway.ingest.sequence_ledger import Claim, Identity
 
 STREAM = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
-MOST_RECORDS = 20_000
-LAST_NUMBER = 2**53
 LARGEST_CARD = 256 * 1024
 """Bytes as it is kept, every field written out; all cards are read again at every start."""
-MOST_POINTS = 1000
-MOST_ACTIONS = 64
-LONGEST_TEXT = 200
-"""Characters of a name, a model, a unit; pages show them."""
 LONGEST_PERIOD = 7 * 86400.0
 """Seconds; a point of a longer period would be called live for weeks after its last value."""
 DEVICE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,47}")
@@ -41,29 +35,41 @@ class Arrived(NamedTuple):
     received: Instant
 
 
-class Received(NamedTuple):
+class Unpacked(NamedTuple):
     """A batch whose envelope makes sense; its records may still be unreadable."""
 
-    edge: str
-    stream: str
-    first: int
-    records: Sequence[Record | Unreadable]
+    batch: Batch
+    claim: Claim
+    records: Sequence[Received]
     received: Instant
 
 
-def read_batch(message: Arrived) -> Received:
-    """Read a batch; when one of its records is broken, keep the others. Raises ContractError."""
-    records: Sequence[Record | Unreadable]
-    try:
-        batch = batches.decode(message.payload)
-        stream, first, records = batch.stream, batch.first, batch.records
-    except ContractError:
-        stream, first, records = decode_mixed(message.payload)
-    if STREAM.fullmatch(stream) is None:
-        raise ContractError(f"{stream[:80]!r} is no name of a stream")
-    if first < 1 or first + len(records) > LAST_NUMBER or len(records) > MOST_RECORDS:
-        raise ContractError(f"{len(records)} records from number {first}: out of bounds")
-    return Received(message.address.edge, stream, first, records, message.received)
+def read_batch(message: Arrived) -> Unpacked:
+    """Read a batch; what of its records is broken stands in its place. Raises ContractError."""
+    batch = batches.decode(message.payload)
+    if STREAM.fullmatch(batch.stream) is None:
+        raise ContractError(f"{batch.stream[:80]!r} is no name of a stream")
+    # What 0.1 wrote is one life without a name.
+    since = batch.since if batch.life else 1
+    if not 1 <= since <= batch.first:
+        raise ContractError(f"a life that begins with {since} has no number {batch.first}")
+    claim = Claim(
+        message.address.edge, batch.stream, batch.first, len(batch.records), batch.life, since,
+        batch.session, batch.oldest, _identities(batch),
+    )  # fmt: skip
+    return Unpacked(batch, claim, decode_received(batch), message.received)
+
+
+def _identities(batch: Batch) -> Mapping[int, Sequence[Identity]]:
+    for stream, _ in batch.origins:
+        if STREAM.fullmatch(stream) is None:
+            raise ContractError(f"{stream[:80]!r} is no name of a stream")
+    was: dict[int, list[Identity]] = {}
+    for record, origin, number in batch.was:
+        if number < 1:
+            raise ContractError("a record that had no number before")
+        was.setdefault(record, []).append(Identity(*batch.origins[origin], number))
+    return was
 
 
 def read_card(message: Arrived) -> Card:
@@ -73,25 +79,22 @@ def read_card(message: Arrived) -> Card:
         raise ContractError(f"the card is that of {card.device[:80]!r} at {card.edge[:80]!r}")
     if DEVICE.fullmatch(card.device) is None:
         raise ContractError(f"{card.device[:80]!r} is no name of a device")
-    if len(card.points) > MOST_POINTS or len(card.actions) > MOST_ACTIONS:
-        raise ContractError(
-            f"the card of {card.device} has {len(card.points)} points and {len(card.actions)}"
-            f" actions; the limits are {MOST_POINTS} and {MOST_ACTIONS}"
-        )
     if (size := len(encode(card))) > LARGEST_CARD:
         raise ContractError(
             f"the card of {card.device} has {size} bytes; the limit is {LARGEST_CARD}"
         )
-    units = [point.unit for point in card.points]
-    _check_texts(card.device, [card.model, card.space, *card.name.values(), *card.actions, *units])
     for point in card.points:
         if POINT_NAME.fullmatch(point.name) is None:
-            raise ContractError(f"{card.device}: {point.name[:80]!r} is no name of a point")
+            raise ContractError(f"{card.device}: {point.name!r} is no name of a point")
         if not 0 <= point.period <= LONGEST_PERIOD:
             raise ContractError(
                 f"{card.device}/{point.name}: a period of {point.period:g} s;"
                 f" it is from 0 to {LONGEST_PERIOD:g}"
             )
+    for layout in card.layouts:
+        names = {column.name for column in layout.columns}
+        if len(names) < len(layout.columns):
+            raise ContractError(f"{card.device}: a layout of {layout.block!r} names a point twice")
     return card
 
 
@@ -102,17 +105,4 @@ def read_presence(message: Arrived) -> Presence:
         raise ContractError(f"the presence is that of {presence.edge[:80]!r}")
     if STREAM.fullmatch(presence.edge) is None:
         raise ContractError(f"{presence.edge[:80]!r} is no name of an edge")
-    _check_texts(presence.edge, [presence.stream, presence.version])
-    if not 0 <= presence.fill <= 1:
-        raise ContractError(f"{presence.edge}: a fill of {presence.fill:g}; it is from 0 to 1")
-    if not (0 <= presence.next <= LAST_NUMBER and 0 <= presence.oldest <= LAST_NUMBER):
-        raise ContractError(f"{presence.edge}: numbers of records are out of bounds")
     return presence
-
-
-def _check_texts(whose: str, texts: Sequence[str]) -> None:
-    for text in texts:
-        if len(text) > LONGEST_TEXT:
-            raise ContractError(
-                f"{whose}: a text of {len(text)} characters; the limit is {LONGEST_TEXT}"
-            )

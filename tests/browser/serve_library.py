@@ -288,7 +288,7 @@ async def run(data: Path, port: int) -> None:
     host = system_host()
     keeper = Keeper(now, Performer(site.site, outbox, live), host.threads("store", 1))
     await keeper.open(site, data / "store.sqlite3", connect)
-    desk = Desk(site.site, keeper, outbox, now, host.new_id)
+    desk = Desk(keeper, now, host.new_id)
     archive = Archive(data / "store.sqlite3", connect, host.threads("archive", READERS))
     app = build_app(Parts(site, live, archive, desk, now))
     with socket.create_server(("127.0.0.1", port)) as listener:

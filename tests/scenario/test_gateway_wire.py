@@ -17,9 +17,9 @@ from websockets.typing import Origin
 
 from config.broker import Broker as Brokers
 from config.site import Site
-from contracts.codec import acks, commands, encode, encode_batch
+from contracts.codec import acks, commands, encode, raws
 from contracts.instants import SECOND, Instant
-from contracts.messages import Card, CardPoint, Command, Presence
+from contracts.messages import Batch, Card, CardPoint, Command, Presence
 from contracts.quantities import Quantity
 from contracts.records import CommandOutcome, OutcomeStatus, Reading, Record
 from contracts.topics import of_edge
@@ -75,7 +75,7 @@ class FakeEdge:
                 self.commands.put_nowait(commands.decode(bytes(message.payload)))
 
     async def send(self, first: int, records: Sequence[Record]) -> None:
-        batch = encode_batch("s", first, [encode(record) for record in records])
+        batch = encode(Batch("s", first, raws([encode(record) for record in records])))
         await self.client.publish(TOPICS.journal, batch)
 
     async def until_acked(
@@ -127,7 +127,7 @@ async def core(site: Site, path: Path, broker: Broker) -> AsyncIterator[tuple[De
     ]
     try:
         await wire.online.wait()
-        yield Desk(site.site, keeper, outbox, now, host.new_id), live
+        yield Desk(keeper, now, host.new_id), live
     finally:
         for task in tasks:
             task.cancel()
@@ -272,7 +272,7 @@ def test_a_command_without_an_outcome_becomes_unknown(
         thread = host.threads("store", 1)
         keeper = Keeper(clock, perform, thread, lambda _: asyncio.sleep(0.01))
         await keeper.open(small_site(), tmp_path / "s", connect)
-        desk = Desk("small", keeper, Outbox(), clock, host.new_id)
+        desk = Desk(keeper, clock, host.new_id)
 
         def introduce(ingest: Any) -> None:
             ingest.registry.describe(CONDITIONER)

@@ -12,8 +12,8 @@ import aiomqtt
 import pytest
 
 from config.broker import Broker as Brokers
-from contracts.codec import encode, encode_batch
-from contracts.messages import Card, Presence
+from contracts.codec import encode
+from contracts.messages import Batch, Card, Presence
 from contracts.topics import of_edge
 from gateway.engine.outbox import Outbox
 from gateway.ingest.subscriber import Subscriber
@@ -213,7 +213,7 @@ def test_the_gateway_is_on_both_and_an_edge_moves(tmp_path: Path, play: Play) ->
             async with stale:
                 gone = encode(Presence("stacks", online=False))
                 await stale.publish(TOPICS.state, gone, qos=1, retain=True)
-            await edge.publish(TOPICS.journal, encode_batch("s", 1, []))
+            await edge.publish(TOPICS.journal, encode(Batch("s", 1, ())))
             await until(lambda: arrived[-1].address.channel == "journal")
             await asyncio.sleep(2.5)
             assert said(arrived) == ["here", "here"]

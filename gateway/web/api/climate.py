@@ -8,7 +8,7 @@ from pydantic import BaseModel, Field
 
 from config.site import Space
 from contracts.instants import HOUR, SECOND
-from contracts.quantities import NATURES, Quality
+from contracts.quantities import NATURES
 from gateway.climate import series
 from gateway.climate.conditions import Condition, Tile, unheard
 from gateway.devices import readers as device_readers
@@ -43,7 +43,7 @@ class GaugeBody(BaseModel):
     point: str
     value: float | None = Field(description="null when no probe is live")
     at: datetime | None
-    quality: Quality
+    quality: str
     last_value: float | None
     live: int = Field(description="probes that are live")
     probes: int
@@ -72,7 +72,7 @@ class PointBody(BaseModel):
     space: str
     period: float = Field(description="seconds between two readings; 0 until a card says")
     freshness: Freshness
-    quality: Quality
+    quality: str
     value: float | None = Field(description="null while UNKNOWN")
     at: datetime | None = Field(description="when `value` was measured; null while UNKNOWN")
     last_value: float | None = Field(description="the last good value, however old")

@@ -107,7 +107,7 @@ def device_body(row: device_readers.Device, picture: Picture) -> DeviceBody:
     points = [
         CardPointBody(
             name=one.name,
-            quantity=one.quantity.value,
+            quantity=one.quantity,
             unit=one.unit,
             period=one.period,
             writable=one.writable,

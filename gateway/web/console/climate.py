@@ -206,7 +206,7 @@ def _device(
         now = picture.points.get(path) or unheard(path)
         live = now.freshness is Freshness.LIVE and now.value is not None
         judged = live and row.card.family == "climate" and path in roster.points
-        limit = limits.get(offered.quantity.value) if judged else None
+        limit = limits.get(offered.quantity) if judged else None
         condition = condition_of(now.value or 0.0, limit) if live else "unknown"
         points.append({"card": offered, "now": now, "live": live, "condition": condition})
     return {"row": row, "view": device_body(row, picture), "points": points}

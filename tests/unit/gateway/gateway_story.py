@@ -5,9 +5,9 @@ from pathlib import Path
 from typing import Any
 
 from config.site import Site
-from contracts.codec import encode, encode_batch
+from contracts.codec import encode, raws
 from contracts.instants import SECOND, Instant
-from contracts.messages import Card, CardPoint, Presence
+from contracts.messages import Batch, Card, CardPoint, Presence
 from contracts.quantities import Quality, Quantity
 from contracts.records import Reading, Record
 from contracts.topics import Address
@@ -149,7 +149,7 @@ class House:
     ) -> Arrived:
         if first is None:
             first, self.next = self.next, self.next + len(records)
-        payload = encode_batch(stream, first, [encode(record) for record in records])
+        payload = encode(Batch(stream, first, raws([encode(record) for record in records])))
         return Arrived(Address("small", "stacks", "journal"), payload, self.clock.at)
 
     def send(self, *records: Record, first: int | None = None, stream: str = "s") -> Outcome:

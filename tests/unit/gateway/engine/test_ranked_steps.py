@@ -1,4 +1,4 @@
-"""Loans, deliveries and commands: whatever order their steps come in, the same row results."""
+"""Loans and deliveries: whatever order their steps come in, the same row results."""
 
 from itertools import permutations
 
@@ -6,9 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from contracts.records import DeliveryStep, LoanStep, OutcomeStatus
+from contracts.records import DeliveryStep, LoanStep
 from gateway.engine.ranked_steps import (
-    COMMAND_RANKS,
     DELIVERY_RANKS,
     LOAN_RANKS,
     Progress,
@@ -27,7 +26,6 @@ def join(steps: list[Progress], ranks: dict[str, int]) -> Progress:
 def test_every_step_has_a_rank() -> None:
     assert set(LOAN_RANKS) == set(LoanStep)
     assert set(DELIVERY_RANKS) == set(DeliveryStep)
-    assert set(OutcomeStatus) <= set(COMMAND_RANKS)
 
 
 @pytest.mark.parametrize("end", [LoanStep.CLOSED, LoanStep.REFUSED, LoanStep.STAFF])
@@ -52,13 +50,11 @@ def test_of_two_ends_the_later_one_counts() -> None:
     assert join([closed, staff], LOAN_RANKS).step == "closed"
 
 
-def test_a_lease_that_ran_out_is_told_after_the_command_was_done() -> None:
-    steps = [Progress("sent", 1, 0), Progress("reverted", 1, 60), Progress("done", 1, 2)]
-    assert join(steps, COMMAND_RANKS).step == "reverted"
-
-
-def test_an_outcome_beats_not_knowing() -> None:
-    assert join([Progress("unknown", 1, 90), Progress("done", 1, 5)], COMMAND_RANKS).step == "done"
+def test_a_step_of_a_later_version_moves_nothing_back() -> None:
+    novel, closed = Progress("renewed", 9, 9), Progress("closed", 5, 5)
+    assert join([closed, novel], LOAN_RANKS) == Progress("closed", 5, 5)
+    assert join([novel, closed], LOAN_RANKS) == Progress("closed", 5, 5)
+    assert join([novel], LOAN_RANKS) == novel
 
 
 steps = st.builds(

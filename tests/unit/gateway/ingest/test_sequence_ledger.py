@@ -81,13 +81,13 @@ class Plain:
         known = self.stream(claim.edge, claim.stream)
         if known is None:
             return [], min(claim.first, claim.since)
-        if not claim.count:
+        if not claim.size:
             return [], 0
         if not self.enter(claim.stream, claim.life, claim.since):
             return [], min(claim.first, claim.since)
         known.settled_to = max(known.settled_to, min(claim.oldest, claim.first))
-        fresh = []
-        for index in range(claim.count):
+        fresh: list[int] = []
+        for index in range(claim.size):
             own = Identity(claim.stream, claim.life, claim.first + index)
             if not self.owns(own):
                 begun = known.lives[claim.life]
@@ -96,13 +96,13 @@ class Plain:
                 was = claim.was.get(index, ())
                 if not self.held & set(was):
                     fresh.append(own.number)
-                self.held |= {own}
-                for one in was:
-                    if self.stream(claim.edge, one.stream) is not None:
-                        self.held |= {one}
-                for name in self.streams:
-                    self.look(name)
+                self.hold(claim.edge, own, was)
         return fresh, 0
+
+    def hold(self, edge: str, own: Identity, was: Sequence[Identity]) -> None:
+        self.held |= {own, *(one for one in was if self.stream(edge, one.stream) is not None)}
+        for name in self.streams:
+            self.look(name)
 
     def declare(self, name: str, life: str, first: int, last: int, why: str) -> None:
         known = self.streams[name]
@@ -178,7 +178,7 @@ def play(books: SequenceLedger, plain: Plain, what: str, told: tuple) -> None:  
     match what:
         case "batch":
             claim, absent = told
-            taking = books.take(claim, [9] * claim.count, absent, 1)
+            taking = books.take(claim, [9] * claim.size, absent, 1)
             fresh = [n for first, last in taking.fresh for n in range(first, last + 1)]
             assert (fresh, taking.refused) == plain.take(claim, absent)
             _check_ack(books, plain, claim)
@@ -233,7 +233,7 @@ def test_whatever_is_said_each_record_counts_once(story: Sequence[tuple[str, tup
 
 def send(books: SequenceLedger, first: int, last: int, life: str = "a", **other: object) -> Claim:
     claim = Claim("east", "s", first, last - first + 1, life, **other)  # type: ignore[arg-type]
-    books.take(claim, [first + n for n in range(claim.count)], frozenset(), 50)
+    books.take(claim, [first + n for n in range(claim.size)], frozenset(), 50)
     return claim
 
 

@@ -13,6 +13,7 @@ from contracts.codec import acks
 from gateway.engine.writer import Writer
 from gateway.engine.writer_thread import Keeper
 from gateway.ingest.pipeline import Ingest, Outcome
+from gateway.ingest.readings import Readings
 from gateway.storage.sqlite import APPLICATION, Store, StoreError, migrate
 from runtime.database import DatabaseError, connect
 from tests.unit.gateway.gateway_story import T0, Clock, House, reading, small_site
@@ -83,14 +84,14 @@ def test_poison_is_set_aside_and_its_neighbours_are_kept(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     house = House(tmp_path)
-    whole = Ingest._judge
+    whole = Readings._judge
 
-    def judge(self: Ingest, track: Any, at: int, value: float, *rest: Any) -> None:
+    def judge(self: Readings, track: Any, at: int, value: float, *rest: Any) -> None:
         if value == 13.0:
             raise ValueError("thirteen")
         whole(self, track, at, value, *rest)
 
-    monkeypatch.setattr(Ingest, "_judge", judge)
+    monkeypatch.setattr(Readings, "_judge", judge)
     good = house.batch([reading(1, 20.0)], 1)
     bad = house.batch(
         [reading(2, 20.0), reading(3, 13.0, "counter/channel_0"), reading(4, 21.0)], 2

@@ -12,7 +12,7 @@ from pathlib import Path
 from starlette.testclient import TestClient
 
 from config.loader import load_site
-from contracts.codec import encode
+from contracts.codec import encode, raws
 from contracts.instants import HOUR, MINUTE, SECOND, Instant, instant
 from contracts.messages import Batch, Card, CardPoint, Presence
 from contracts.quantities import Quantity
@@ -101,7 +101,7 @@ class House:
         asyncio.run(self.keeper.open(self.site, folder / "store.sqlite3", connect))
         self.archive = archive(folder)
         ids = (f"command-{number}" for number in count(1))
-        desk = Desk(self.site.site, self.keeper, self.outbox, self.clock, lambda: next(ids))
+        desk = Desk(self.keeper, self.clock, lambda: next(ids))
         self.parts = Parts(self.site, self.live, self.archive, desk, self.clock)
         self._next = {"stacks": 1, "front": 1}
 
@@ -111,7 +111,7 @@ class House:
     async def send(self, edge: str, *records: Record) -> None:
         first = self._next[edge]
         self._next[edge] += len(records)
-        body = encode(Batch(f"{edge}-journal", first, list(records)))
+        body = encode(Batch(f"{edge}-journal", first, raws([encode(one) for one in records])))
         await self.arrive(Arrived(Address(self.site.site, edge, "journal"), body, self.clock.now))
 
     async def hello(self) -> None:
