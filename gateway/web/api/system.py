@@ -67,6 +67,10 @@ class EdgeBody(BaseModel):
     version: str
     fill: Share = Field(description="share of the journal's budget in use")
     waiting: int | None = Field(description="records not yet acknowledged, when it last said so")
+    journal: str = Field(description="ok; full or failing: what is read is kept in memory only")
+    reason: str = Field(description="what is wrong with the journal")
+    disk: Share = Field(description="share of the disk in use on which the journal lies")
+    clock_steps: int = Field(description="steps of the edge's wall clock since it started")
     journals: list[JournalBody]
 
 
@@ -75,12 +79,13 @@ class GapBody(BaseModel):
 
     stream: str
     edge: str
-    first: int
-    last: int
+    first: int = Field(description="0 when only the time is known")
+    last: int = Field(description="0 when nobody knows how many there were")
     noticed: datetime
     since: datetime | None
     until: datetime | None
     cause: str
+    reason: str = Field(description="the edge's own words")
 
 
 class HealthBody(BaseModel):
@@ -142,7 +147,11 @@ def edge_body(
         changed=when(row.changed),
         version=told.version,
         fill=min(1.0, max(0.0, told.fill)),
-        waiting=max(0, told.next - told.oldest) if told.next else None,
+        waiting=_waiting(told),
+        journal=told.journal,
+        reason=told.reason,
+        disk=told.disk,
+        clock_steps=told.steps,
         journals=[
             JournalBody(
                 stream=one.stream,
@@ -155,6 +164,12 @@ def edge_body(
             if one.edge == row.id
         ],
     )
+
+
+def _waiting(told: Presence) -> int | None:
+    if told.streams:
+        return sum(max(0, one.next - one.oldest) for one in told.streams)
+    return max(0, told.next - told.oldest) if told.next else None
 
 
 def gap_body(row: ingest_readers.Gap) -> GapBody:

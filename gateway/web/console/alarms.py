@@ -51,7 +51,7 @@ async def alarms_context(board: Board, request: Request) -> dict[str, Any]:
 def alarm_name(site: Site, roster: Roster, row: alarm_readers.Alarm, speech: Speech) -> str:
     """Say what the source of an alarm is called, in its space."""
     device = roster.devices.get(row.source.split("/")[0])
-    if row.kind in ("edge-silence", "journal-fill", "clock"):
+    if row.kind in ("edge-silence", "journal-fill", "journal", "clock"):
         edge = next((one for one in site.edges if one.id == row.source), None)
         return speech.name(edge.name, edge.id) if edge else row.source
     name = speech.title(device.card.name, device.id) if device else row.source

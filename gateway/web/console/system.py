@@ -22,5 +22,6 @@ def add(router: APIRouter, frame: Frame) -> None:
             edges=await edges_now(board),
             health=await health_now(board),
             gaps=await board.parts.archive.ask(ingest_readers.gaps, 100),
+            happenings=await board.parts.archive.ask(ingest_readers.edge_events),
             devices=[device_body(row, picture) for row in roster.devices.values()],
         )

@@ -73,6 +73,8 @@ ALARM_KINDS = {
     "edge-silence": _("Silent edge"),
     "retrospective": _("Found afterwards"),
     "journal-fill": _("Journal filling"),
+    "journal": _("Journal not safe"),
+    "command": _("Command nobody sent"),
     "clock": _("Wrong clock"),
     "store": _("Database"),
 }
@@ -97,6 +99,14 @@ GUIDANCE = {
     ),
     "journal-fill": _(
         "The edge keeps what it cannot deliver. Restore its connection before the journal is full."
+    ),
+    "journal": _(
+        "What the edge reads now is in its memory only, and lost when it is switched off. Make room"
+        " on its disk, or replace the disk; leave the edge running until then."
+    ),
+    "command": _(
+        "An edge carried out a command that this gateway does not know: another gateway is"
+        " connected, an old copy of the store was put back, or somebody forged it. Find out who."
     ),
     "store": _(
         "Meanwhile nothing was acknowledged, and edges kept everything. Look for a full or failing"
@@ -201,8 +211,23 @@ TALLIES = {
     "refused-card": _("Cards refused"),
     "refused-state": _("Presences refused"),
     "command-unknown": _("Commands whose outcome nobody knows"),
+    "foreign": _("Records of devices that belong to another edge"),
+    "foreign-stream": _("Batches of journals that belong to another edge"),
+    "refused-life": _("Batches with numbers that belong to another run of the edge"),
+    "layout-awaited": _("Samples that await their device's card"),
+    "unknown-kind": _("Records of a kind that only a later version knows"),
 }
-CAUSES = {"": _("awaited"), "thinned": _("given up: the journal was full")}
+CAUSES = {
+    "": _("awaited"),
+    "thinned": _("given up: the journal was full"),
+    "given-up": _("given up by the edge"),
+    "closed": _("lost with a journal that the edge had to leave"),
+    "settled": _("no longer in the edge's journal"),
+    "presumed": _("probably lost: the edge names this journal no more"),
+    "open-end": _("nobody knows how many followed"),
+    "old-copy": _("an old copy of the store was put back"),
+}
+JOURNALS = {"ok": _("sound"), "full": _("disk full"), "failing": _("disk failing")}
 PROBLEMS = {
     "unknown-alarm": _("There is no such alarm."),
     "not-acknowledgeable": _("There is nothing to acknowledge: somebody was faster."),
@@ -264,6 +289,8 @@ def sentence(row: Alarm, name: str, say: Say, when: Callable[[Instant], str]) ->
         "until": when(row.cleared) if row.cleared else "",
         "count": len(row.params.get("devices", ())),
         "fill": f"{100 * float(row.params.get('fill', 0)):.0f}",
+        "reason": row.params.get("reason", ""),
+        "action": row.params.get("action", ""),
     }
     texts = {
         ("limit", "above"): say(_("{name}: {quantity} {value} is above the limit of {limit}")),
@@ -277,6 +304,12 @@ def sentence(row: Alarm, name: str, say: Say, when: Callable[[Instant], str]) ->
         ("silence", "silent"): say(_("{name} gives no values")),
         ("edge-silence", "silent"): say(_("Edge {name} is silent, and {count} devices with it")),
         ("journal-fill", "filling"): say(_("The journal of edge {name} is {fill} % full")),
+        ("journal", "full"): say(_("Edge {name}: the journal cannot be written, its disk is full")),
+        ("journal", "failing"): say(_("Edge {name}: the journal cannot be written. {reason}")),
+        ("command", "unasked"): say(_("{name}: {action} was carried out, and nobody asked for it")),
+        ("store", "old-copy"): say(
+            _("The gateway's store is an old copy: what came later is lost")
+        ),
         ("store", "unwritable"): say(_("The gateway could not write its store")),
         ("clock", "ahead"): say(_("The clock of edge {name} runs ahead")),
     }

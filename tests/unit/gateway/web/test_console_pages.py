@@ -22,7 +22,7 @@ PAGES = {
     "/gates?day=2026-11-20": ("UNKNOWN", "未知"),
     "/kiosks": ("Tasks for staff", "待馆员处理"),
     "/robots": ("Book robot 1", "送书机器人一号"),
-    "/system": ("Edges and their journals", "边缘节点及其日志"),
+    "/system": ("Edges and their journals", "边缘节点及其本地缓存"),
 }
 LIVE = "ws://127.0.0.1:8080/live"
 
