@@ -5,9 +5,9 @@ from pathlib import Path
 from typing import Any
 
 from config.site import Site
-from contracts.codec import encode, raws
+from contracts.codec import acks, encode, raws
 from contracts.instants import SECOND, Instant
-from contracts.messages import Batch, Card, CardPoint, Presence
+from contracts.messages import Ack, Batch, Card, CardPoint, Presence
 from contracts.quantities import Quality, Quantity
 from contracts.records import Reading, Record
 from contracts.topics import Address
@@ -126,11 +126,14 @@ class House:
         self.site = site or small_site()
         self.clock = Clock()
         self.next = 1
+        self.start()
+
+    def start(self) -> None:
         self.writer = Writer(self.site, self.path, self.clock, connect)
 
     def restart(self) -> None:
         self.writer.close()
-        self.writer = Writer(self.site, self.path, self.clock, connect)
+        self.start()
 
     def cards(self, *cards: Card) -> None:
         self.writer.take([self.card(card) for card in cards or (PROBE, COUNTER)])
@@ -139,8 +142,8 @@ class House:
         address = Address("small", card.edge, "card", card.device)
         return Arrived(address, encode(card), self.clock.at)
 
-    def presence(self, *, online: bool, fill: float = 0.0) -> Outcome:
-        body = encode(Presence("stacks", online, self.clock.at, "s", fill=fill))
+    def presence(self, *, online: bool, **fields: Any) -> Outcome:
+        body = encode(Presence("stacks", online, self.clock.at, "s", **fields))
         address = Address("small", "stacks", "state")
         return self.writer.take([Arrived(address, body, self.clock.at)]).outcome
 
@@ -151,6 +154,16 @@ class House:
             first, self.next = self.next, self.next + len(records)
         payload = encode(Batch(stream, first, raws([encode(record) for record in records])))
         return Arrived(Address("small", "stacks", "journal"), payload, self.clock.at)
+
+    def told(
+        self, *records: Record | bytes, first: int, edge: str = "stacks", **envelope: Any
+    ) -> Outcome:
+        """Send a batch of today's wire: `stream`, `life`, `since`, `session`, `k` and so on."""
+        bodies = [one if isinstance(one, bytes) else encode(one) for one in records]
+        fields = {"stream": "s", "life": "a", "since": 1, "session": "a", "k": 1} | envelope
+        batch = Batch(first=first, records=raws(bodies), **fields)
+        address = Address("small", edge, "journal")
+        return self.writer.take([Arrived(address, encode(batch), self.clock.at)]).outcome
 
     def send(self, *records: Record, first: int | None = None, stream: str = "s") -> Outcome:
         return self.writer.take([self.batch(records, first, stream)]).outcome
@@ -165,6 +178,11 @@ class House:
     def tally(self, name: str) -> int:
         rows = self.sql("SELECT count FROM tally WHERE name = ?", name)
         return int(rows[0][0]) if rows else 0
+
+
+def ack_of(outcome: Outcome) -> Ack:
+    """Give the last ack."""
+    return acks.decode(outcome.acks[-1].payload)
 
 
 def reading(second: float, value: float | None, point: str = "probe/temperature") -> Reading:
