@@ -26,7 +26,7 @@ class Intake:
 
     def __init__(self, life: str, ids: Callable[[], str], most: int = MOST_BYTES) -> None:
         self._life = life
-        self._ids = ids
+        self.ids = ids
         self._most = most
         self.queue = Queue()
         self.volatile: Volatile | None = None
@@ -64,10 +64,6 @@ class Intake:
             self.queue.put(entry)
         else:
             self._keep_in_memory(open_stream, entry, stamp)
-
-    def new_id(self) -> str:
-        """Make a stream's id."""
-        return self._ids()
 
     def fall(self, stamp: Stamp, doubt: Doubt | None) -> None:
         """Take note that the disk is sick: what waits for it goes to the stream in memory."""
@@ -144,7 +140,7 @@ class Intake:
         if not self.sick:
             return None
         if self.volatile is None:
-            self.volatile = Volatile(self._ids(), self._life)
+            self.volatile = Volatile(self.ids(), self._life)
         return None if self.volatile.ended else self.volatile
 
     def _keep_in_memory(self, stream: Volatile, entry: Entry, stamp: Stamp) -> None:
