@@ -15,7 +15,7 @@ from pathlib import Path
 from edge.journal.directory import read_directory
 from edge.journal.file import Closing, JournalFile
 from edge.journal.salvage import Fresh, Known, begin, salvage
-from edge.journal.schema import VERSION, DamagedError, Life, Stream, save_life
+from edge.journal.schema import VERSION, DamagedError, Life, Stream, Words, save_life
 from edge.journal.upgrade import OLD_VERSION, begin_upgrade, move_some, unfinished
 from edge.journal.witness import Mark, Witness
 from runtime.database import Connect, Connection, DatabaseError, Failure, failure, transaction
@@ -194,7 +194,11 @@ def _begin_life(file: JournalFile) -> None:
             for life in lives:
                 save_life(file.db, stream.slot, life)
             changed[stream.slot] = stream._replace(lives=tuple(lives))
+        if not any(len(stream.held) for stream in changed.values()):
+            # No row needs a word: those of clock segments long gone would only pile up.
+            file.db.execute("DELETE FROM word")
     file.streams.update(changed)
+    file.words = Words(file.db)
 
 
 def objection(file: JournalFile, mark: Mark | None) -> str:

@@ -1,6 +1,7 @@
 """Nothing is lost, nothing doubled, nothing altered: random stories against a plain ledger."""
 
 import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,7 @@ def run(path: Path, seed: int, **kind: object) -> Story:
     story = Story(path / str(seed), seed, **kind)  # type: ignore[arg-type]
     play(story.play(150))
     story.judge()
+    shutil.rmtree(story.path)
     return story
 
 
