@@ -80,11 +80,6 @@ class Intake:
                 else:
                     self._keep_in_memory(open_stream, one, stamp)
 
-    @property
-    def doubtful(self) -> bool:
-        """Whether a group is in doubt."""
-        return self._doubt is not None
-
     def judge(self, there: Callable[[Doubt], bool]) -> None:
         """Find out about the group in doubt; one that is there is done."""
         if self._doubt is not None and there(self._doubt):

@@ -158,6 +158,9 @@ def _damage(db: Connection, place: Place, *, thorough: bool) -> str:
 
 
 def _go_on(db: Connection, place: Place, fresh: Fresh, mark: Mark | None) -> JournalFile:
+    # After a sync that failed, part of the log may be read and yet be gone after a power cut, and
+    # with it whatever is written behind it: all of it goes into the file before anything is added.
+    db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
     if int(db.pragma("user_version")) == OLD_VERSION:
         log.info("%s: taken over from an earlier version", place.path)
         begin_upgrade(db)

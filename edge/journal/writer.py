@@ -92,9 +92,7 @@ class Writer:
         own = next(one for one in self.disk.streams.values() if one.use == "own")
         if before and own.name not in before:
             self._intake.remember_again(self._memories.everything())
-        if self._intake.doubtful:
-            await self.disk.do(lambda file: file.secure())
-            self._intake.judge(self._there)
+        self._intake.judge(self._there)
         self._attempts += 1
         self._thinner.begin_again()
         return 0.0
