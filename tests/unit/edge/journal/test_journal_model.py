@@ -48,6 +48,6 @@ def test_a_gateway_of_0_1_gets_everything_once(tmp_path: Path, seed: int) -> Non
 LOST_BEHIND_A_FAILED_SYNC = (523, 524)
 
 
-@pytest.mark.parametrize("seed", (*range(RUNS), *LOST_BEHIND_A_FAILED_SYNC))
+@pytest.mark.parametrize("seed", [*range(RUNS), *LOST_BEHIND_A_FAILED_SYNC])
 def test_a_power_cut_takes_nothing_that_was_durable(tmp_path: Path, seed: int) -> None:
     run(tmp_path, seed, power=True, extra=(("cut_power", 4),))
