@@ -29,10 +29,6 @@ FIRST_PAUSE = 0.1
 LONGEST_PAUSE = 5.0
 WITNESS = 1.0
 """Seconds after which the witness is on disk."""
-RESERVE = 4 * 2**20
-"""Bytes kept in a file of their own, given up when the disk is full so that thinning can work."""
-PLENTY = 4 * RESERVE
-"""Bytes that must be free before the reserve is made again."""
 
 T = TypeVar("T")
 
@@ -140,31 +136,12 @@ class Disk:
         """When the witness is to be on disk; None: it is."""
         return self._witnessed + WITNESS if self._unwitnessed and self.file else None
 
-    async def has_room(self) -> bool:
-        """Say whether the disk has room again, as far as it can be asked."""
+    async def beside(self, work: Callable[[Place], T], otherwise: T) -> T:
+        """Do something beside the file that may fail without harm; then `otherwise` is given."""
         try:
-            return await self._in_thread(self.place.folder.free) > RESERVE
+            return await self._in_thread(lambda: work(self.place))
         except OSError:
-            return False
-
-    async def free_reserve(self) -> None:
-        """Give up the space that was set aside."""
-        with suppress(OSError):
-            await self._in_thread(lambda: self.place.folder.unlink(self._reserve))
-
-    async def keep_reserve(self) -> None:
-        """Set some space aside when there is plenty; that there is not is no error."""
-        with suppress(OSError):
-            await self._in_thread(self._make_reserve)
-
-    @property
-    def _reserve(self) -> str:
-        return f"{self.place.name}.reserve"
-
-    def _make_reserve(self) -> None:
-        folder = self.place.folder
-        if not folder.exists(self._reserve) and folder.free() > PLENTY:
-            folder.write(self._reserve, bytes(RESERVE))
+            return otherwise
 
     def _witness(self, file: JournalFile, *, sync: bool) -> None:
         """Tell the witness of the newest number: at once, and once a second for good."""

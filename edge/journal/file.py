@@ -194,13 +194,6 @@ class JournalFile:
         save_stream(self.db, own)
         self.streams[own.slot] = own
 
-    def secure(self) -> None:
-        """Bring all that can be read into the file itself, and onto the disk.
-
-        After a sync that failed, the log may be read and yet be gone after a power cut.
-        """
-        self.db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
-
     def close(self) -> None:
         """Close the file, on a sick disk too."""
         close(self.db)

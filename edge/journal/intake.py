@@ -26,7 +26,7 @@ class Intake:
 
     def __init__(self, life: str, ids: Callable[[], str], most: int = MOST_BYTES) -> None:
         self._life = life
-        self._ids = ids
+        self.ids = ids
         self._most = most
         self.queue = Queue()
         self.volatile: Volatile | None = None
@@ -65,10 +65,6 @@ class Intake:
         else:
             self._keep_in_memory(open_stream, entry, stamp)
 
-    def new_id(self) -> str:
-        """Make a stream's id."""
-        return self._ids()
-
     def fall(self, stamp: Stamp, doubt: Doubt | None) -> None:
         """Take note that the disk is sick: what waits for it goes to the stream in memory."""
         self.sick = True
@@ -83,11 +79,6 @@ class Intake:
                     open_stream.lose_more(one)
                 else:
                     self._keep_in_memory(open_stream, one, stamp)
-
-    @property
-    def doubtful(self) -> bool:
-        """Whether a group is in doubt."""
-        return self._doubt is not None
 
     def judge(self, there: Callable[[Doubt], bool]) -> None:
         """Find out about the group in doubt; one that is there is done."""
@@ -144,7 +135,7 @@ class Intake:
         if not self.sick:
             return None
         if self.volatile is None:
-            self.volatile = Volatile(self._ids(), self._life)
+            self.volatile = Volatile(self.ids(), self._life)
         return None if self.volatile.ended else self.volatile
 
     def _keep_in_memory(self, stream: Volatile, entry: Entry, stamp: Stamp) -> None:

@@ -80,15 +80,29 @@ class Journal:
         self._lock = ExitStack()
 
     async def __aenter__(self) -> Self:
-        await self._start()
+        until = self._seams.monotonic() + START
+        while True:
+            try:
+                self._lock.enter_context(locked(self._disk.place.path))
+                break
+            except OSError as error:
+                if self._seams.monotonic() >= until:
+                    raise JournalError(f"{error}; give a folder that can be written") from error
+                await asyncio.sleep(0.1)
+        try:
+            while self._disk.file is None and self._seams.monotonic() < until:
+                wait = await self.step()
+                if wait:
+                    await asyncio.sleep(wait)
+        except BaseException:
+            self._lock.close()
+            raise
         return self
 
     async def __aexit__(self, *_: object) -> None:
         until = self._seams.monotonic() + FAREWELL
         with self._lock:
-            while (
-                self._intake.waiting or self._writer.committing
-            ) and self._seams.monotonic() < until:
+            while (self._intake.waiting or self._writer.commit) and self._seams.monotonic() < until:
                 wait = await self.step()
                 if wait:
                     await asyncio.sleep(wait)
@@ -218,29 +232,6 @@ class Journal:
         self._writer.refused[stream, life] = min(before, first)
         self._wake.set()
         self._announce()
-
-    async def _start(self) -> None:
-        until = self._seams.monotonic() + START
-        while True:
-            try:
-                self._lock.enter_context(locked(self._disk.place.path))
-                break
-            except OSError as error:
-                if self._seams.monotonic() >= until:
-                    raise JournalError(f"{error}; give a folder that can be written") from error
-                await asyncio.sleep(0.1)
-        try:
-            while self._disk.file is None and self._seams.monotonic() < until:
-                wait = await self.step()
-                if wait:
-                    await asyncio.sleep(wait)
-        except BaseException:
-            self._lock.close()
-            raise
-
-    @property
-    def _unwritten(self) -> bool:
-        return self._intake.waiting or self._writer.committing
 
     def _announce(self) -> None:
         for listener in self._listeners:

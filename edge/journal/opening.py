@@ -15,7 +15,7 @@ from pathlib import Path
 from edge.journal.directory import read_directory
 from edge.journal.file import Closing, JournalFile
 from edge.journal.salvage import Fresh, Known, begin, salvage
-from edge.journal.schema import VERSION, DamagedError, Life, Stream, save_life
+from edge.journal.schema import VERSION, DamagedError, Life, Stream, Words, save_life
 from edge.journal.upgrade import OLD_VERSION, begin_upgrade, move_some, unfinished
 from edge.journal.witness import Mark, Witness
 from runtime.database import Connect, Connection, DatabaseError, Failure, failure, transaction
@@ -158,6 +158,9 @@ def _damage(db: Connection, place: Place, *, thorough: bool) -> str:
 
 
 def _go_on(db: Connection, place: Place, fresh: Fresh, mark: Mark | None) -> JournalFile:
+    # After a sync that failed, part of the log may be read and yet be gone after a power cut, and
+    # with it whatever is written behind it: all of it goes into the file before anything is added.
+    db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
     if int(db.pragma("user_version")) == OLD_VERSION:
         log.info("%s: taken over from an earlier version", place.path)
         begin_upgrade(db)
@@ -194,7 +197,11 @@ def _begin_life(file: JournalFile) -> None:
             for life in lives:
                 save_life(file.db, stream.slot, life)
             changed[stream.slot] = stream._replace(lives=tuple(lives))
+        if not any(len(stream.held) for stream in changed.values()):
+            # No row needs a word: those of clock segments long gone would only pile up.
+            file.db.execute("DELETE FROM word")
     file.streams.update(changed)
+    file.words = Words(file.db)
 
 
 def objection(file: JournalFile, mark: Mark | None) -> str:

@@ -108,10 +108,6 @@ class Volatile:
             self._thin_so += 1
         return False
 
-    def blocks(self) -> set[tuple[str, str]]:
-        """Name the devices and layouts that rows here speak of."""
-        return {(row.block.device, row.block.layout) for row in self._rows.values() if row.block}
-
     def _slices(self) -> Iterator[list[int]]:
         numbers = (
             number

@@ -10,6 +10,7 @@ from edge.journal.disk import Disk, SickError
 from edge.journal.file import Closing
 from edge.journal.intake import Doubt, Intake
 from edge.journal.memory import Memories
+from edge.journal.reserve import has_room, keep, release
 from edge.journal.rows import Lost, Stamp
 from edge.journal.schema import load_remembered
 
@@ -49,7 +50,8 @@ class Writer:
         self._thinner = shrinking.Thinner()
         self._thinning = False
         self._doubt: Doubt | None = None
-        self._commit: asyncio.Task[None] | None = None
+        self.commit: asyncio.Task[None] | None = None
+        """A group on its way to the disk."""
         self._attempts = 0
         self._group_due = self._forget_due = self._reserve_due = 0.0
 
@@ -58,19 +60,14 @@ class Writer:
         """Share of the budget in use, 0 to 1."""
         return min(self.disk.used / self._largest, 1.0)
 
-    @property
-    def committing(self) -> bool:
-        """Whether a group is on its way to the disk."""
-        return self._commit is not None
-
     async def step(self, now: float) -> float | None:
         """Do one piece of work; say in how many seconds there is more, None: when woken.
 
         `now` in seconds of the monotonic clock.
         """
         try:
-            if self._commit is not None:
-                await self._finish(self._commit)
+            if self.commit is not None:
+                await self._finish(self.commit)
             if self.disk.file is None:
                 return await self._reopen(now)
             return await self._work(now)
@@ -95,9 +92,7 @@ class Writer:
         own = next(one for one in self.disk.streams.values() if one.use == "own")
         if before and own.name not in before:
             self._intake.remember_again(self._memories.everything())
-        if self._intake.doubtful:
-            await self.disk.do(lambda file: file.secure())
-            self._intake.judge(self._there)
+        self._intake.judge(self._there)
         self._attempts += 1
         self._thinner.begin_again()
         return 0.0
@@ -134,7 +129,7 @@ class Writer:
     async def _look_after(self, now: float, waits: list[float]) -> float | None:
         if now >= self._reserve_due:
             self._reserve_due = now + RESERVING
-            await self.disk.keep_reserve()
+            await self.disk.beside(keep, otherwise=None)
         due = self.disk.witness_due
         if due is not None:
             if now >= due:
@@ -151,8 +146,8 @@ class Writer:
         last = own.last + sum(row.total + 1 if isinstance(row, Lost) else 1 for row in rows)
         self._doubt = Doubt(group, own.name, last if rows else own.last + 1)
         commit = disk.do(lambda file: file.write(rows, group.changes, stamp))
-        self._commit = asyncio.create_task(commit, name="journal commit")
-        await self._finish(self._commit)
+        self.commit = asyncio.create_task(commit, name="journal commit")
+        await self._finish(self.commit)
 
     async def _finish(self, commit: asyncio.Task[None]) -> None:
         """Wait for a commit; who is cancelled meanwhile leaves it to the next step."""
@@ -160,7 +155,7 @@ class Writer:
             await asyncio.shield(commit)
         finally:
             if commit.done():
-                self._commit = None
+                self.commit = None
         doubt, self._doubt = self._doubt, None
         self.disk.well()
         if doubt is not None:
@@ -178,7 +173,7 @@ class Writer:
         stamp = self._stamp()
         own = next(one for one in self.disk.streams.values() if one.use == "own")
         if own.name == stream:
-            name = self._intake.new_id()
+            name = self._intake.ids()
             reason = f"the gateway has other records from {first} on: an old copy was put back"
             log.error("%s: %s; a new stream begins", self.disk.place.path, reason)
             closings = [Closing(stream, own.lives[-1], reason)]
@@ -191,9 +186,9 @@ class Writer:
 
     async def _make_room(self) -> None:
         """Free what can be freed, if the disk is still full."""
-        if await self.disk.has_room():
+        if await self.disk.beside(has_room, otherwise=False):
             return
-        await self.disk.free_reserve()
+        await self.disk.beside(release, otherwise=None)
         if self.gone:
             await self._forget()
         stamp, thinner = self._stamp(), self._thinner

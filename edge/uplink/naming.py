@@ -8,6 +8,8 @@ from contracts.ranges import Range, Ranges
 from edge.journal.numbers import shared, without
 from edge.journal.tracks import Track
 
+MOST_RECORDS = 2_000
+"""Of one batch."""
 UNCONFIRMED = 60.0
 """Seconds after which a record that was named once only is sent again as if it were not."""
 
@@ -113,8 +115,8 @@ class Naming:
         self.named = Ranges([*self.twice, *(some for one in self.once for some in one.numbers)])
 
 
-def free(
-    naming: Naming, flights: Iterable[Flight], first: int, last: int, most: int
+def newest_free(
+    naming: Naming, flights: Iterable[Flight], first: int, last: int, most: int = MOST_RECORDS
 ) -> Range | None:
     """Give the highest run that is neither named nor in flight, cut to `most` numbers."""
     busy = Ranges([*naming.named, *flying(naming, flights)])

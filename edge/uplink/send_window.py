@@ -14,6 +14,7 @@ from edge.journal.numbers import shared, without
 from edge.journal.rows import Limits
 from edge.journal.tracks import Track
 from edge.uplink.naming import (
+    MOST_RECORDS,
     UNCONFIRMED,
     Flight,
     Named,
@@ -21,10 +22,10 @@ from edge.uplink.naming import (
     Pick,
     all_named,
     flying,
-    free,
+    newest_free,
 )
 
-LIMITS = Limits(2_000, 256 * 1024)
+LIMITS = Limits(MOST_RECORDS, 256 * 1024)
 """Of one batch."""
 PRESENT = 500
 """Records that are the present when the broker is back; what is older is backlog."""
@@ -60,7 +61,7 @@ class SendWindow:
         self._window = FIRST_WINDOW
         self._patience = PATIENCE
         self._live_from = 0.0
-        self._suspect: dict[str, int] = {}
+        self._old_copy = OldCopy(session)
         self._heard_new = -UNCONFIRMED
 
     @property
@@ -129,7 +130,7 @@ class SendWindow:
             books = [one for one in self._books.values() if one.track.stream == ack.stream]
             k = self._k
             if books and (committed.last or 0) >= books[0].track.next:
-                return self._strange(ack.stream)
+                return self._old_copy.judge(ack.stream, books, self._k)
         named: list[Named] = []
         for book in books:
             numbers = shared(book.track.held, committed)
@@ -151,7 +152,7 @@ class SendWindow:
                 moments.append(book.once[0].since + UNCONFIRMED)
             if book.to_confirm() and not flying(book, self.flights.values()):
                 moments.append(book.quiet_since + CONFIRM)
-            if book.track.current and self._free(book, book.horizon + 1, book.track.next):
+            if live_run(book, self.flights.values()):
                 moments.append(self._live_from)
         return min(moments, default=None)
 
@@ -159,10 +160,9 @@ class SendWindow:
         if now < self._live_from:
             return None
         for book in self._books.values():
-            if book.track.current and book.track.readable:
-                free = self._free(book, book.horizon + 1, book.track.next)
-                if free:
-                    return Pick(book.track.stream, book.track.life, *free, live=True)
+            run = live_run(book, self.flights.values())
+            if run:
+                return Pick(book.track.stream, book.track.life, *run, live=True)
         return None
 
     def _pick_backlog(self) -> Pick | None:
@@ -172,9 +172,10 @@ class SendWindow:
         for book in sorted(self._books.values(), key=_urgency):
             track = book.track
             if track.readable:
-                free = self._free(book, 1, book.horizon if track.current else track.next)
-                if free:
-                    return Pick(track.stream, track.life, *free, live=False)
+                last = book.horizon if track.current else track.next
+                run = newest_free(book, self.flights.values(), 1, last)
+                if run:
+                    return Pick(track.stream, track.life, *run, live=False)
         return None
 
     def _confirm(self, now: float) -> Pick | None:
@@ -186,9 +187,6 @@ class SendWindow:
                 if newest:
                     return Pick(track.stream, track.life, newest, newest, live=False)
         return None
-
-    def _free(self, book: Naming, first: int, last: int) -> Range | None:
-        return free(book, self.flights.values(), first, last, LIMITS.records)
 
     def _expire(self, now: float) -> None:
         for book in self._books.values():
@@ -229,24 +227,26 @@ class SendWindow:
             if not other.answered and other.sent < newest - OVERTAKEN:
                 self._demote(number)
 
-    def _strange(self, stream: str) -> list[Named]:
-        """Judge an ack of 0.1 that names numbers which were never given.
 
-        Two of them, with a batch sent in between: an old copy of the journal was put back.
+class OldCopy:
+    """Judges acks of 0.1 that name numbers which were never given."""
+
+    def __init__(self, session: str) -> None:
+        self._session = session
+        self._suspect: dict[str, int] = {}
+
+    def judge(self, stream: str, books: Iterable[Naming], k: int) -> list[Named]:
+        """Take one, when `k` batches were sent.
+
+        Two of them, with a batch sent in between: an old copy of the journal was put back, and
+        what this life wrote has numbers that are another's.
         """
-        before = self._suspect.setdefault(stream, self._k)
-        book = next(
-            (
-                one
-                for one in self._books.values()
-                if one.track.stream == stream and one.track.life == self._session
-            ),
-            None,
-        )
-        if book is None or before == self._k:
+        before = self._suspect.setdefault(stream, k)
+        mine = next((one for one in books if one.track.life == self._session), None)
+        if mine is None or before == k:
             return []
         del self._suspect[stream]
-        track = book.track
+        track = mine.track
         return [Named(stream, track.life, Ranges(), Ranges(), refused=track.since)]
 
 
@@ -259,3 +259,10 @@ def _urgency(book: Naming) -> tuple[bool, bool, int]:
 def horizon_of(track: Track, present: int) -> int:
     """Give the last number that is not of the present."""
     return max(0, track.next - 1 - present)
+
+
+def live_run(book: Naming, flights: Iterable[Flight]) -> Range | None:
+    """Give what is of the present and not yet sent."""
+    if not (book.track.current and book.track.readable):
+        return None
+    return newest_free(book, flights, book.horizon + 1, book.track.next)

@@ -16,7 +16,7 @@ MOST_METHODS = 15
 MOST_PARAMETERS, AIM_PARAMETERS = 7, 6
 ABOVE_AIM = 0.03
 """Share of functions that may take more parameters than is aimed at."""
-WIDER = {"edge/journal/journal.py": 18, "edge/uplink/send_window.py": 16}
+WIDER: dict[str, int] = {}
 """Modules with a class that has more methods yet. The list only gets shorter."""
 LONGEST_TEST, LONGEST_TEST_MODULE = 80, 600
 NAMELESS = {"utils", "util", "helper", "helpers", "misc", "manager", "common"}

@@ -99,6 +99,7 @@ class Story:
             self._look()
         self.faults = Faults()
         await self._rest()
+        await self.journal.__aexit__(None, None, None)
 
     async def begin(self) -> None:
         """Start the process."""
@@ -327,4 +328,4 @@ def _files(folder: Path) -> list[Path]:
 
 
 def _unkept(_: str, names: list[str]) -> list[str]:
-    return [name for name in names if name.endswith(("-shm", ".lock"))]
+    return [name for name in names if name.endswith(("-shm", ".lock", ".reserve"))]

@@ -1,6 +1,7 @@
 """Nothing is lost, nothing doubled, nothing altered: random stories against a plain ledger."""
 
 import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,7 @@ def run(path: Path, seed: int, **kind: object) -> Story:
     story = Story(path / str(seed), seed, **kind)  # type: ignore[arg-type]
     play(story.play(150))
     story.judge()
+    shutil.rmtree(story.path)
     return story
 
 
@@ -42,6 +44,10 @@ def test_a_gateway_of_0_1_gets_everything_once(tmp_path: Path, seed: int) -> Non
     run(tmp_path, seed, old=True, extra=(("fill", 0),))
 
 
-@pytest.mark.parametrize("seed", range(RUNS))
+# What was written behind the part of the log that a failed sync had lost was gone with it.
+LOST_BEHIND_A_FAILED_SYNC = (523, 524)
+
+
+@pytest.mark.parametrize("seed", [*range(RUNS), *LOST_BEHIND_A_FAILED_SYNC])
 def test_a_power_cut_takes_nothing_that_was_durable(tmp_path: Path, seed: int) -> None:
     run(tmp_path, seed, power=True, extra=(("cut_power", 4),))

@@ -219,3 +219,22 @@ def test_two_processes_never_have_one_journal_and_a_newer_form_is_refused(tmp_pa
             await world.journal().__aenter__()
 
     play(story())
+
+
+def test_words_of_what_was_sent_long_ago_do_not_pile_up(tmp_path: Path) -> None:
+    async def story() -> None:
+        world = World(tmp_path / "edge")
+        for start in range(20):
+            world.segment = f"segment-{start}"
+            async with world.journal() as journal:
+                journal.append([world.reading(20.0)])
+                await settle(journal)
+                (track, *_) = journal.tracks()
+                journal.named(track.stream, Ranges(), Ranges([(1, track.next)]))
+                await settle(journal)
+        db = connect(world.path / "journal.sqlite3")
+        assert next(iter(db.execute("SELECT count(*) FROM word")))[0] == 2
+        assert next(iter(db.execute("SELECT count(*) FROM life")))[0] == 1
+        db.close()
+
+    play(story())
