@@ -38,6 +38,8 @@ class What(StrEnum):
     """The connection ends in the middle of the answer."""
     POWER_ON = "power-on"
     """A probe answers 85 °C, as many do before their first measurement."""
+    WARM = "warm"
+    """The air at a probe is [degrees, 6] warmer than in its room: a lamp was left on."""
     TRIP = "trip"
     """An air conditioner stands still and says so."""
     RESET = "reset"
@@ -52,6 +54,8 @@ class What(StrEnum):
     """A tag is taken away at the moment at which its AFI is to be written."""
     LOCKED = "locked"
     """Tags refuse to have their AFI written."""
+    BLOCKED_CARD = "blocked-card"
+    """Whoever comes to a kiosk has a card that is blocked."""
     EMERGENCY_STOP = "emergency-stop"
     """Somebody presses a robot's red button."""
     FAIL_ACTION = "fail-action"
@@ -89,6 +93,8 @@ WIRE = frozenset(
     }
 )
 """Ways to fail that any Modbus unit has."""
+IN_THE_BUILDING = frozenset({What.WARM})
+"""Happen in the building: what the device answers is right."""
 MOMENTARY = frozenset({What.RESET, What.JUMP, What.FAIL_ACTION, What.REBOOT})
 """Happen once and are over."""
 
@@ -152,7 +158,7 @@ class Faults:
         if what in MOMENTARY:
             until = since
         fault = Fault(target, What(what), since, until, value)
-        self._ledger("fault", device=target, what=what, since=since, until=until)
+        self._ledger("fault", device=target, what=what, since=since, until=until, value=value)
         if what not in MOMENTARY:
             self._active[target] = fault
         if target in self._begin:

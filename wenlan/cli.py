@@ -11,9 +11,8 @@ from pathlib import Path
 import config
 from config.loader import ConfigError, load_site
 from config.site import Site
+from wenlan.example.folder import ENVIRONMENT
 
-ENVIRONMENT = "environment.json"
-"""In the data folder of an example library: the ports and names its processes were given."""
 EXAMPLE = Path(config.__file__).parent / "sites" / "zhijiang" / "site.yaml"
 
 
