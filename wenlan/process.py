@@ -27,6 +27,11 @@ def begin_logging(name: str) -> None:
     )
 
 
+def say(text: str) -> None:
+    """Tell the user, at once."""
+    print(text, flush=True)
+
+
 def run(work: Coroutine[Any, Any, int | None]) -> int:
     """Run to the end, or until SIGTERM or SIGINT cancels it; give the exit status."""
 

@@ -1,14 +1,13 @@
 """The list of alarms, one for every kind of device, as rows of the store."""
 
 import json
+from collections.abc import Iterable
 from typing import Any
 
 from contracts.instants import Instant
 from gateway.alarms.lifecycle import State, Trigger, after
-from gateway.engine.facts import AlarmKey, ClearAlarm, Effect, RaiseAlarm
+from gateway.engine.facts import RETROSPECTIVE, AlarmKey, ClearAlarm, Effect, RaiseAlarm
 from gateway.storage.sqlite import Store
-
-RETROSPECTIVE = "retrospective"
 
 
 class AlarmError(Exception):
@@ -33,7 +32,7 @@ class AlarmBook:
         self.news: list[RaiseAlarm] = []
         """Raised since this was last emptied."""
 
-    def carry_out(self, effects: tuple[Effect, ...], now: Instant) -> None:
+    def carry_out(self, effects: Iterable[Effect], now: Instant) -> None:
         """Raise and clear what engines decided."""
         for effect in effects:
             if isinstance(effect, RaiseAlarm):

@@ -8,11 +8,10 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from contracts.instants import Instant
-from gateway.alarms.table import RETROSPECTIVE, AlarmBook
 from gateway.climate import limits
 from gateway.devices import freshness
 from gateway.devices.point import Track
-from gateway.engine.facts import AlarmKey, RaiseAlarm
+from gateway.engine.facts import RETROSPECTIVE, AlarmKey, RaiseAlarm
 from gateway.storage.sqlite import Store
 
 FOR_EVER = 2**62
@@ -26,9 +25,12 @@ class Late(NamedTuple):
 
 
 def reconsider(
-    store: Store, book: AlarmBook, track: Track, facts: list[Late], now: Instant
-) -> None:
-    """Judge the late facts of one point; their rows are already in this transaction."""
+    store: Store, track: Track, facts: list[Late]
+) -> Iterator[tuple[RaiseAlarm, Instant]]:
+    """Judge the late facts of one point; their rows are already in this transaction.
+
+    Gives the alarms of excursions that are over, each with the end of its excursion.
+    """
     rule = track.limit
     if rule is None:
         return
@@ -58,7 +60,7 @@ def reconsider(
         if found.until - found.since >= rule.delay and not store.one(
             "live_alarm_during", track.path, found.side, inside[0], inside[-1]
         ):
-            book.find(_alarm(rule, found), found.until, now)
+            yield _alarm(rule, found), found.until
 
 
 def _alarm(rule: limits.Rule, found: limits.Excursion) -> RaiseAlarm:

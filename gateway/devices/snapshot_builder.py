@@ -2,7 +2,6 @@
 
 from types import MappingProxyType
 
-from gateway.alarms.table import AlarmBook
 from gateway.devices.registry import Registry
 from gateway.devices.snapshot import Freshness, Picture, PointNow
 from gateway.devices.watchdog import Vigil
@@ -11,14 +10,16 @@ from gateway.devices.watchdog import Vigil
 class Painter:
     """Paints only what changed."""
 
-    def __init__(self, before: Picture, registry: Registry, book: AlarmBook, vigil: Vigil) -> None:
+    def __init__(self, before: Picture, registry: Registry, vigil: Vigil) -> None:
         self.picture = before
         self._registry = registry
-        self._book = book
         self._vigil = vigil
 
-    def paint(self) -> Picture | None:
-        """Give a new picture when anything that pages show has changed."""
+    def paint(self, open_alarms: int | None) -> Picture | None:
+        """Give a new picture when anything that pages show has changed.
+
+        `open_alarms` is their number when anything about alarms has changed, else None.
+        """
         before = self.picture
         changed: dict[str, PointNow] = {}
         for path, track in self._registry.tracks.items():
@@ -31,10 +32,9 @@ class Painter:
             ):
                 track.shown = changed[path] = track.now()
         edges = {edge: seen.online for edge, seen in self._vigil.edges.items()}
-        if not changed and not self._book.changed and edges == before.edges:
+        if not changed and open_alarms is None and edges == before.edges:
             return None
-        alarms = self._book.count() if self._book.changed else before.open_alarms
-        self._book.changed = False
+        alarms = before.open_alarms if open_alarms is None else open_alarms
         points = MappingProxyType({**before.points, **changed}) if changed else before.points
         self.picture = Picture(before.version + 1, points, alarms, MappingProxyType(edges))
         return self.picture

@@ -1,15 +1,16 @@
 """Looks around at every tick: which points have gone stale, which devices and edges are silent."""
 
+from collections.abc import Iterator
+
 import msgspec
 
 from contracts.codec import encode
 from contracts.instants import MINUTE, SECOND, Instant
 from contracts.messages import Presence
-from gateway.alarms.table import AlarmBook
 from gateway.devices import freshness, silence
 from gateway.devices.point import Track
 from gateway.devices.registry import UNHEARD, Known, Registry
-from gateway.engine.facts import AlarmKey, ClearAlarm, RaiseAlarm, Tick
+from gateway.engine.facts import AlarmKey, ClearAlarm, Effect, RaiseAlarm, Tick
 from gateway.storage.sqlite import Store
 
 STARTUP_GRACE = 15 * SECOND
@@ -84,21 +85,23 @@ class Vigil:
         self._store.run("keep_edge", news.edge, seen.online, seen.changed, encode(news))
         return seen
 
-    def tick(self, now: Instant, book: AlarmBook) -> None:
-        """Let time pass."""
+    def tick(self, now: Instant) -> list[Effect]:
+        """Let time pass; give the alarms that it raises and clears."""
         wake: list[Instant] = []
+        effects: list[Effect] = []
         for track in self._registry.tracks.values():
             if track.live or track.good:
                 wake_at = refresh(track, now)
                 if wake_at is not None:
                     wake.append(wake_at)
         if now >= self._started + STARTUP_GRACE:
-            self._look(now, book, wake)
+            effects += self._look(now, wake)
         for edge, seen in self.edges.items():
-            self._watch_edge(edge, seen, now, book)
+            effects += _alarms_of(edge, seen, now)
         self.wake_at = min(wake, default=None)
+        return effects
 
-    def _look(self, now: Instant, book: AlarmBook, wake: list[Instant]) -> None:
+    def _look(self, now: Instant, wake: list[Instant]) -> tuple[Effect, ...]:
         devices = {
             name: _device(known)
             for name, known in self._registry.devices.items()
@@ -111,7 +114,7 @@ class Vigil:
             wake.append(wake_at)
         if before != self._silence:
             self._store.run("keep_state", "silence", "", msgspec.json.encode(self._silence))
-        book.carry_out(effects, now)
+        return effects
 
     def _gone(self, edge: str, seen: EdgeSeen, now: Instant) -> bool:
         if not seen.online:
@@ -127,19 +130,20 @@ class Vigil:
         ]
         return bool(tracks) and not any(track.live for track in tracks)
 
-    def _watch_edge(self, edge: str, seen: EdgeSeen, now: Instant, book: AlarmBook) -> None:
-        full = AlarmKey("journal-fill", edge, "filling")
-        fill = seen.presence.fill
-        if fill >= FILLING:
-            priority = "high" if fill >= 0.9 else "medium"
-            book.carry_out((RaiseAlarm(full, now, priority, "", (("fill", fill),)),), now)
-        elif fill < EMPTYING and seen.online:
-            book.carry_out((ClearAlarm(full, now),), now)
-        clock = AlarmKey("clock", edge, "ahead")
-        if seen.ahead and now - seen.ahead < CLOCK_RIGHT_AGAIN:
-            book.carry_out((RaiseAlarm(clock, now, "medium"),), now)
-        else:
-            book.carry_out((ClearAlarm(clock, now),), now)
+
+def _alarms_of(edge: str, seen: EdgeSeen, now: Instant) -> Iterator[Effect]:
+    full = AlarmKey("journal-fill", edge, "filling")
+    fill = seen.presence.fill
+    if fill >= FILLING:
+        priority = "high" if fill >= 0.9 else "medium"
+        yield RaiseAlarm(full, now, priority, "", (("fill", fill),))
+    elif fill < EMPTYING and seen.online:
+        yield ClearAlarm(full, now)
+    clock = AlarmKey("clock", edge, "ahead")
+    if seen.ahead and now - seen.ahead < CLOCK_RIGHT_AGAIN:
+        yield RaiseAlarm(clock, now, "medium")
+    else:
+        yield ClearAlarm(clock, now)
 
 
 def refresh(track: Track, now: Instant) -> Instant | None:

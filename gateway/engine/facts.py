@@ -34,6 +34,10 @@ class AlarmKey(NamedTuple):
     code: str
 
 
+RETROSPECTIVE = "retrospective"
+"""The kind of an alarm about something that was over before anybody knew of it."""
+
+
 class RaiseAlarm(NamedTuple):
     """A condition that somebody must deal with is present since `at`."""
 

@@ -65,7 +65,7 @@ class Ingest:
         self._counted: list[tuple[Track, Instant, float]] = []
         self._late: dict[Track, list[Late]] = {}
         self._tallies = Tallies(store)
-        self.painter = Painter(picture, self.registry, self.book, self.vigil)
+        self.painter = Painter(picture, self.registry, self.vigil)
         self._orphans: list[str] = []
         """Points that have a state of a limit, but no limit any more."""
         for path, state in store.rows("states", "climate"):
@@ -94,7 +94,7 @@ class Ingest:
         """Let time pass."""
         with self.store.transaction():
             self._forget_orphans(now)
-            self.vigil.tick(now, self.book)
+            self.book.carry_out(self.vigil.tick(now), now)
             given_up = self.store.rows("give_up_commands", now, LONGEST_COMMAND)
             self._tallies.add("command-unknown", len(given_up))
             self._tallies.save()
@@ -112,7 +112,9 @@ class Ingest:
         """Say what is to be done now that the transaction is on disk."""
         raised = tuple(self.book.news)
         self.book.news.clear()
-        return Outcome(acks, self.painter.paint(), raised)
+        open_alarms = self.book.count() if self.book.changed else None
+        self.book.changed = False
+        return Outcome(acks, self.painter.paint(open_alarms), raised)
 
     def _take_message(self, message: Arrived, owed: dict[str, tuple[str, Stream]]) -> None:
         match message.address.channel:
@@ -281,7 +283,8 @@ class Ingest:
             crossing_store.book(self.store, track, at, value)
         self._counted.clear()
         for track, facts in self._late.items():
-            retrospective.reconsider(self.store, self.book, track, facts, now)
+            for effect, until in retrospective.reconsider(self.store, track, facts):
+                self.book.find(effect, until, now)
         self._late.clear()
         filled = self.streams.save(now)
         if filled:

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from wenlan.cli import EXAMPLE
 from wenlan.commands.chaos import run_chaos
+from wenlan.example.site import EXAMPLE
 
 pytestmark = pytest.mark.system
 

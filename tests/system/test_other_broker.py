@@ -15,10 +15,10 @@ from urllib.parse import quote
 import pytest
 
 from tests.system.library import QUIET, rows
-from wenlan.cli import EXAMPLE
 from wenlan.example.library import House, open_house, prepare
 from wenlan.example.processes import Part, Supervisor, until
 from wenlan.example.settling import settle
+from wenlan.example.site import EXAMPLE
 from wenlan.process import now
 from wenlan.proofs.report import examine
 

@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 from tests.system.library import open_library, rows
-from wenlan.cli import EXAMPLE
 from wenlan.example.library import House
 from wenlan.example.processes import until
+from wenlan.example.site import EXAMPLE
 from wenlan.proofs.reconciliation import read_ledger
 
 pytestmark = pytest.mark.system

@@ -1,11 +1,22 @@
-"""Runs the benchmarks, each as a program of its own."""
+"""`wenlan bench`: runs the benchmarks, each as a program of its own."""
 
+import argparse
 import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 FOLDER = Path(__file__).resolve().parents[2] / "benchmarks"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add what it takes."""
+    parser.add_argument("name", nargs="*", help="ingest, edge-polling, alarm-latency; all if none")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Run the named benchmarks, or all."""
+    return bench(options.name)
 
 
 def bench(names: Sequence[str]) -> int:

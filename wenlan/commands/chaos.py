@@ -1,8 +1,9 @@
-"""Kills edge, broker and gateway at random moments, then proves that nothing is lost or doubled.
+"""`wenlan chaos`: kills edge, broker and gateway at random; proves nothing lost or doubled.
 
 One seed decides victims and moments, so a bad run can be repeated.
 """
 
+import argparse
 import asyncio
 import os
 import random
@@ -11,17 +12,30 @@ from datetime import datetime
 from pathlib import Path
 
 from contracts.instants import SECOND, Instant, instant
-from wenlan.commands.demo import say
+from wenlan import process
 from wenlan.example.library import House, open_house, prepare
 from wenlan.example.processes import Supervisor, until
 from wenlan.example.settling import settle
-from wenlan.process import now
+from wenlan.options import add_site
+from wenlan.process import now, say
 from wenlan.proofs.report import examine
 
 SHORTEST_LIFE = 0.1
 LONGEST_LIFE = 4.0
 FRESH_AGAIN = 60.0
 """Seconds after the last kill by which every point must be live."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add what it takes."""
+    add_site(parser, data=".run/chaos")
+    parser.add_argument("--rounds", type=int, default=30)
+    parser.add_argument("--seed", type=int, default=1)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Run the kills; 1 when something was lost, doubled or altered."""
+    return process.run(run_chaos(options.site, options.data, options.rounds, options.seed))
 
 
 async def run_chaos(site: Path, data: Path, rounds: int, seed: int) -> int:

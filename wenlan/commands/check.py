@@ -1,5 +1,8 @@
-"""Validates a site file against the catalogue and prints what its polling will cost."""
+"""`wenlan check`: validates a site file against the catalogue; prints what its polling costs."""
 
+import argparse
+import os
+import sys
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,6 +20,7 @@ from drivers import registry
 from drivers.protocols.modbus.plan import Block, plan
 from drivers.protocols.modbus.schedule import Schedule
 from drivers.protocols.modbus.values import encode
+from wenlan.example.site import EXAMPLE
 
 REFUSED = 2
 REQUEST_BYTES = 12
@@ -33,6 +37,18 @@ CAPACITY = {
     WordType.INT32: 2**31,
     WordType.UINT32: 2**32,
 }
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add what it takes."""
+    parser.add_argument("site", type=Path, nargs="?", default=EXAMPLE)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Print the plan, or what is wrong; 2 when the site file is refused."""
+    status, text = check(options.site, os.environ)
+    print(text, file=sys.stderr if status else sys.stdout)
+    return status
 
 
 def check(path: Path, environment: Mapping[str, str]) -> tuple[int, str]:

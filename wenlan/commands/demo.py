@@ -1,14 +1,17 @@
-"""The example library, every process as production runs it, under one supervisor."""
+"""`wenlan demo`: the example library, every process as production runs it, under one supervisor."""
 
+import argparse
 import asyncio
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from wenlan import process
 from wenlan.example.library import House, open_house, prepare
 from wenlan.example.processes import Supervisor
 from wenlan.example.settling import settle
-from wenlan.process import now
+from wenlan.options import add_site, seconds
+from wenlan.process import now, say
 from wenlan.proofs.report import examine
 
 
@@ -24,9 +27,26 @@ class Plan:
     duration: float | None
 
 
-def say(text: str) -> None:
-    """Tell the user, at once."""
-    print(text, flush=True)
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add what it takes."""
+    add_site(parser, data=".run/demo")
+    parser.add_argument("--for", dest="duration", type=seconds, help="stop after this long")
+    parser.add_argument("--port", type=int, default=8080, help="of the console (or the next free)")
+    parser.add_argument("--pace", type=float, default=60.0, help="world seconds per second")
+    parser.add_argument("--seed", type=int, default=1, help="of the world's chances")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Run the library; 1 when a part did not come up or the sums do not agree."""
+    plan = Plan(
+        site=options.site,
+        data=options.data,
+        http_port=options.port,
+        pace=options.pace,
+        seed=options.seed,
+        duration=options.duration,
+    )
+    return process.run(run_demo(plan))
 
 
 async def run_demo(plan: Plan) -> int:

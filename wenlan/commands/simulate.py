@@ -2,6 +2,7 @@
 
 import argparse
 import os
+from pathlib import Path
 
 from config.site import Site
 from simulators.control import send
@@ -9,11 +10,38 @@ from simulators.errors import SimulatorError
 from simulators.ground_truth import Ledger
 from simulators.modbus.replay import first_probe, replay_of, run_replay, speed
 from simulators.run import Options, run_simulators
+from wenlan import process
 from wenlan.example.ports import free
+from wenlan.options import add_site, read_site, seconds
 from wenlan.process import now
 
 CONTROL = "control-port"
 """The file in the data folder that tells where running simulators take orders."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add what it takes."""
+    add_site(parser, data="data")
+    parser.add_argument("--pace", type=float, default=60.0, help="world seconds per second")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--calm", action="store_true", help="nothing fails by chance")
+    parser.add_argument("--replay", type=Path, metavar="FILE", help="play a T/RH series instead")
+    parser.add_argument("--speed", default="lockstep", help="times real time, or lockstep")
+    parser.add_argument("--device", help="with --replay: the probe that plays it (the first)")
+    parser.add_argument(
+        "--fault", nargs=2, metavar=("DEVICE", "WHAT"), help="let a running device fail: unplug, …"
+    )
+    parser.add_argument("--seconds", type=seconds, help="with --fault: for how long")
+    parser.add_argument("--value", type=float, help="with --fault: the number that some take")
+    parser.add_argument("--clear", metavar="DEVICE", help="mend a running device")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Do what the options ask for; 2 when it cannot be done."""
+    site = read_site(options)
+    process.begin_logging("simulate")
+    options.data.mkdir(parents=True, exist_ok=True)
+    return process.run(simulate(site, options))
 
 
 async def simulate(site: Site, options: argparse.Namespace) -> int:

@@ -10,10 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from wenlan.example.leftovers import DIARY, end_left_over
+from wenlan.example.site import ENVIRONMENT
 
 MARK = "wenlan-example.json"
-ENVIRONMENT = "environment.json"
-"""The ports and names that the processes were given, for programs that join them."""
 MADE = (
     MARK,
     ENVIRONMENT,

@@ -15,9 +15,10 @@ from typing import Any
 from config.loader import load_site
 from config.site import Site
 from wenlan.example import nats
-from wenlan.example.folder import ENVIRONMENT, Claim, claim
+from wenlan.example.folder import Claim, claim
 from wenlan.example.ports import demand_free, for_site, free
 from wenlan.example.processes import Part, Supervisor, until
+from wenlan.example.site import ENVIRONMENT
 
 
 @dataclass(frozen=True, slots=True)

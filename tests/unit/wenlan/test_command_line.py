@@ -1,0 +1,43 @@
+"""The command line: every subcommand can be asked for, and loads only what it runs."""
+
+import subprocess
+import sys
+
+import pytest
+
+from tests.conftest import ROOT
+from wenlan.cli import COMMANDS, main
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_subcommand_tells_what_it_takes(
+    name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main([name, "--help"])
+    assert ended.value.code == 0
+    assert f"usage: wenlan {name}" in capsys.readouterr().out
+
+
+def test_every_module_of_commands_is_a_subcommand() -> None:
+    files = {path.stem for path in (ROOT / "wenlan" / "commands").glob("[a-z]*.py")}
+    assert files == {module for module, _ in COMMANDS.values()}
+
+
+def test_a_word_that_is_no_subcommand_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["gatewy"])
+    assert ended.value.code == 2
+    assert "gateway" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("name", "foreign"),
+    [("edge", "fastapi gateway simulators"), ("gateway", "pymodbus serial drivers edge")],
+)
+def test_a_process_loads_only_what_it_runs(name: str, foreign: str) -> None:
+    program = f"import sys, wenlan.commands.{name}; print(*sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert not set(foreign.split()) & set(done.stdout.split())
