@@ -148,11 +148,10 @@ class Faults:
         self, target: str, what: str, seconds: float | None = None, value: float | None = None
     ) -> Fault:
         """Start a fault, replacing an earlier one; raise SimulatorError when it cannot be."""
-        if target not in self._possible:
-            raise SimulatorError(f"no device or link {target!r}; there are {self.targets()}")
-        possible = self._possible[target]
+        possible = self._possible_for(target)
         if what not in possible:
-            raise SimulatorError(f"{target} cannot fail by {what!r}; it can by {sorted(possible)}")
+            ways = ", ".join(sorted(possible))
+            raise SimulatorError(f"{target} cannot fail by {what!r}; it can by: {ways}")
         since = self._now()
         until = None if seconds is None else since + round(seconds * SECOND)
         if what in MOMENTARY:
@@ -165,16 +164,17 @@ class Faults:
             self._begin[target](fault)
         return fault
 
-    def clear(self, target: str) -> None:
-        """End a fault now; nothing happens when there is none."""
-        if target not in self._possible:
-            raise SimulatorError(f"no device or link {target!r}; there are {self.targets()}")
+    def clear(self, target: str) -> Fault | None:
+        """End a fault now, and give it; None when there was none."""
+        self._possible_for(target)
         fault = self._active.pop(target, None)
         now = self._now()
         if fault is not None and (fault.until is None or fault.until > now):
             self._ledger("fault", device=target, what=fault.what, since=fault.since, until=now)
             if target in self._end:
                 self._end[target](fault)
+            return fault
+        return None
 
     def on(self, target: str) -> Fault | None:
         """Give the fault that a device or link has now."""
@@ -183,6 +183,12 @@ class Faults:
             del self._active[target]
             return None
         return fault
+
+    def _possible_for(self, target: str) -> frozenset[What]:
+        if target not in self._possible:
+            known = ", ".join(self.targets())
+            raise SimulatorError(f"no device, link or kiosk {target!r}; there are: {known}")
+        return self._possible[target]
 
     def targets(self) -> list[str]:
         """Name everything that can fail."""

@@ -12,6 +12,7 @@ from typing import Any
 from wenlan.example.leftovers import DIARY, end_left_over
 from wenlan.example.site import ENVIRONMENT
 
+STORE = "store.sqlite3"
 MARK = "wenlan-example.json"
 MADE = (
     MARK,
@@ -71,6 +72,12 @@ def claim(folder: Path, site: str, say: Callable[[str], None], *, keep: bool) ->
         ) from error
 
 
+def demand_closed(folder: Path) -> None:
+    """Raise FolderError when a library is open in a folder."""
+    if (folder / MARK).is_file():
+        os.close(_lock(folder))
+
+
 def _claim(folder: Path, site: str, say: Callable[[str], None], *, keep: bool) -> Claim:
     if folder.exists() and not folder.is_dir():
         raise FolderError(f"{folder} is a file. Give a folder with --data.")
@@ -120,6 +127,10 @@ def _begin(folder: Path, site: str) -> Claim:
 def _put_aside(folder: Path, say: Callable[[str], None]) -> None:
     previous = folder.with_name(f"{folder.name}.previous")
     _demand_only_own(folder)
+    if not (folder / STORE).exists():
+        # It never came up: what was put aside before is worth more.
+        _remove(folder)
+        return
     removed = ""
     if previous.is_symlink() or (previous.exists() and not _is_ours(previous)):
         raise FolderError(

@@ -8,14 +8,14 @@ import sys
 import urllib.error
 import urllib.request
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from config.loader import load_site
 from config.site import Site
 from wenlan.example import nats
-from wenlan.example.folder import Claim, claim
+from wenlan.example.folder import Claim, claim, demand_closed
 from wenlan.example.ports import demand_free, for_site, free
 from wenlan.example.processes import Part, Supervisor, until
 from wenlan.example.site import ENVIRONMENT
@@ -33,6 +33,8 @@ class House:
     environment: dict[str, str] = field(default_factory=dict)
     claim: Claim | None = None
     """Holds the folder for as long as the house stands."""
+    broker_ports: dict[str, int] = field(default_factory=dict)
+    """For edges that reach the broker by another port than everybody."""
 
     @property
     def address(self) -> str:
@@ -61,7 +63,14 @@ class House:
 
     def edges(self) -> list[Part]:
         """Give every edge of the site."""
-        return [self.part(f"edge-{edge.id}", "edge", edge.id) for edge in self.site.edges]
+        return [self._edge(edge.id) for edge in self.site.edges]
+
+    def _edge(self, name: str) -> Part:
+        part = self.part(f"edge-{name}", "edge", name)
+        if name not in self.broker_ports:
+            return part
+        own = {"WENLAN_BROKER_PORT": str(self.broker_ports[name])}
+        return replace(part, environment={**part.environment, **own})
 
     def simulate(self, *arguments: str) -> Part:
         """Give the devices."""
@@ -93,13 +102,16 @@ def prepare(
     and PortError for a port that must be free and is not.
     """
     data = data.resolve()
-    environment = for_site(site_path, os.environ, say, usual=http_port != 0)
+    # A second start is told of the first one, not of the ports that it holds.
+    demand_closed(data)
+    moved: list[str] = []
+    environment = for_site(site_path, os.environ, moved.append, usual=http_port != 0)
     environment["WENLAN_PAD"] = str(data / "pad-1")
     environment["WENLAN_SIP2_LOGIN"] = "kiosk"
     environment["WENLAN_SIP2_PASSWORD"] = secrets.token_urlsafe(12)
     port = free(http_port)
     if http_port not in (0, port):
-        say(f"Port {http_port} is taken by another program: the console is at {port}.")
+        moved.append(f"Port {http_port} is taken by another program: the console is at {port}.")
     environment["WENLAN_GATEWAY_URL"] = f"http://127.0.0.1:{port}"
     environment["WENLAN_CONTROL_PORT"] = str(free(0))
     site = load_site(site_path, {**os.environ, **environment}).site
@@ -108,6 +120,8 @@ def prepare(
     )
     demand_free(broker_port, "The example brings a broker of its own")
     claimed = claim(data, site.site, say, keep=keep)
+    for line in moved:
+        say(line)
     claimed.note(process=os.getpid(), address=environment["WENLAN_GATEWAY_URL"])
     shared = {key: value for key, value in environment.items() if "PASSWORD" not in key}
     (data / ENVIRONMENT).write_text(json.dumps(shared, indent=2), encoding="utf-8")

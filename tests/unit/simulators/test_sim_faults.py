@@ -148,7 +148,8 @@ def test_orders_are_carried_out(bench: Bench) -> None:
     order = b'{"do":"fault","device":"probe","what":"late","for":5,"value":2}\n'
     assert bench.obey(order) == {"ok": True, "since": 1000 * SECOND, "until": 1005 * SECOND}
     assert what(bench) == "late"
-    assert bench.obey(b'{"do":"clear","device":"probe"}') == {"ok": True}
+    assert bench.obey(b'{"do":"clear","device":"probe"}') == {"ok": True, "was": "late"}
+    assert bench.obey(b'{"do":"clear","device":"probe"}') == {"ok": True, "was": None}
     assert what(bench) is None
     assert bench.obey(b'{"do":"quiet"}') == {"ok": True}
     assert bench.quiet

@@ -105,6 +105,16 @@ def test_a_building_is_put_aside_and_the_one_before_it_removed_and_both_are_said
     assert (previous / "ledger.jsonl").read_text(encoding="utf-8") == "ledger.jsonl"
 
 
+def test_a_building_that_never_came_up_does_not_push_out_the_one_before_it(folder: Path) -> None:
+    previous = folder.with_name("demo.previous")
+    a_day(folder)
+    (folder / "ledger.jsonl").write_text("a real one", encoding="utf-8")
+    for _ in range(3):
+        leave(begin(folder))
+    assert (previous / "ledger.jsonl").read_text(encoding="utf-8") == "a real one"
+    assert listing(folder).keys() == {MARK}
+
+
 @pytest.mark.parametrize(
     "name",
     [
