@@ -20,5 +20,4 @@ class Activity:
             self._under_way.remove(who)
 
     def names(self) -> list[str]:
-        """Name who is busy."""
         return list(self._under_way)

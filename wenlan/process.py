@@ -28,7 +28,6 @@ def begin_logging(name: str) -> None:
 
 
 def say(text: str) -> None:
-    """Tell the user, at once."""
     print(text, flush=True)
 
 

@@ -51,7 +51,7 @@ class Sip2Circulation:
 
     async def checkout(self, card: str, item: str, at: Instant) -> CirculationAnswer:
         """Ask for a loan (11)."""
-        if await self._forbids("checkout"):
+        if await _forbidden(self.link, "checkout") and self.obey_status_flags:
             return _no("The library system lends nothing now.")
         fields = self._fields(("AA", card), ("AB", item), ("AC", self._terminal))
         when = self._date(at)
@@ -69,7 +69,7 @@ class Sip2Circulation:
 
     async def checkin(self, item: str, at: Instant) -> CirculationAnswer:
         """Give an item back (09)."""
-        if await self._forbids("checkin"):
+        if await _forbidden(self.link, "checkin") and self.obey_status_flags:
             return _no("The library system takes nothing back now.")
         return await self._check_in(item, at, ())
 
@@ -159,9 +159,10 @@ class Sip2Circulation:
     async def _knows(self, code: str) -> bool:
         return supports(self.link.status or await self.link.refresh(), code)
 
-    async def _forbids(self, what: str) -> bool:
-        status = self.link.status or await self.link.refresh()
-        return self.obey_status_flags and status.fixed[what] == "N"
+
+async def _forbidden(link: Sip2Connection, what: str) -> bool:
+    status = link.status or await link.refresh()
+    return status.fixed[what] == "N"
 
 
 def _flag(letter: str) -> bool | None:

@@ -18,7 +18,7 @@ class AlarmError(Exception):
         self.code = code
 
 
-class AlarmBook:
+class AlarmTable:
     """At most one open alarm for each key; those found in hindsight are one for each excursion."""
 
     def __init__(self, store: Store) -> None:
@@ -32,7 +32,7 @@ class AlarmBook:
         self.news: list[RaiseAlarm] = []
         """Raised since this was last emptied."""
 
-    def carry_out(self, effects: Iterable[Effect], now: Instant) -> None:
+    def apply(self, effects: Iterable[Effect], now: Instant) -> None:
         """Raise and clear what engines decided."""
         for effect in effects:
             if isinstance(effect, RaiseAlarm):

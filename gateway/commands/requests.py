@@ -74,12 +74,12 @@ class Desk:
     async def acknowledge(self, alarm: int, who: str, comment: str = "") -> None:
         """Acknowledge an alarm; raise DeskError when there is nothing to acknowledge."""
         now = self._now()
-        await self._ask(lambda ingest: ingest.book.acknowledge(alarm, who, comment, now))
+        await self._ask(lambda ingest: ingest.alarms.acknowledge(alarm, who, comment, now))
 
     async def comment(self, alarm: int, who: str, comment: str) -> None:
         """Write something next to an alarm; raise DeskError."""
         now = self._now()
-        await self._ask(lambda ingest: ingest.book.comment(alarm, who, comment, now))
+        await self._ask(lambda ingest: ingest.alarms.comment(alarm, who, comment, now))
 
     async def command(self, order: Order, who: str) -> str:
         """Keep and send a command, and give its id; raise DeskError.

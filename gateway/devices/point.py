@@ -49,7 +49,7 @@ class Track:
         """Values from low to high change nothing but the newest value."""
         self.shown: PointNow | None = None
 
-    def settle(self) -> None:
+    def update_calm_band(self) -> None:
         """Work out again which values change nothing."""
         if not self.live or self.turnstiles:
             self.low, self.high = limits.INFINITE, -limits.INFINITE

@@ -84,7 +84,7 @@ class Registry:
                     self.save(site_device.id)
             for path in self._gates:
                 if path not in self.tracks:
-                    self.meet(path)
+                    self.register(path)
 
     def _recall(self, track: Track) -> None:
         newest = self._store.one("newest_reading", track.id, freshness.AHEAD)
@@ -103,7 +103,7 @@ class Registry:
         if known is not None:
             known.tracks.append(track)
 
-    def meet(self, path: str) -> Track:
+    def register(self, path: str) -> Track:
         """Take up a point never heard of; raise ContractError when it is not `device/name`."""
         if POINT.fullmatch(path) is None:
             raise ContractError(f"{path[:100]!r} is no point; a point is device/name")
@@ -139,7 +139,7 @@ class Registry:
         self.save(card.device)
         for point in card.points:
             path = f"{card.device}/{point.name}"
-            track = self.tracks.get(path) or self.meet(path)
+            track = self.tracks.get(path) or self.register(path)
             quantity, unit, period = meaning_of(point)
             told = (quantity, unit, card.space, period)
             if told != (track.quantity, track.unit, track.space, track.period):
@@ -157,7 +157,7 @@ class Registry:
         if card.device not in self.devices and len(self.devices) >= MOST_DEVICES:
             raise ContractError(f"{card.device} is one more than {MOST_DEVICES} devices")
 
-    def there(self, device: str) -> None:
+    def mark_heard(self, device: str) -> None:
         """Note that a device said something."""
         known = self.devices.get(device)
         if known is not None and known.cause == UNHEARD:
@@ -188,7 +188,7 @@ class Registry:
         )
         for one in track.turnstiles:
             one.last = last.get((one.gate, one.direction))
-        track.settle()
+        track.update_calm_band()
 
 
 def _expected(edge: str, device: Device) -> Card:

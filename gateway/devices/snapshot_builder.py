@@ -4,18 +4,18 @@ from types import MappingProxyType
 
 from gateway.devices.registry import Registry
 from gateway.devices.snapshot import Freshness, Picture, PointNow
-from gateway.devices.watchdog import Vigil
+from gateway.devices.watchdog import Watchdog
 
 
-class Painter:
+class SnapshotBuilder:
     """Paints only what changed."""
 
-    def __init__(self, before: Picture, registry: Registry, vigil: Vigil) -> None:
+    def __init__(self, before: Picture, registry: Registry, watchdog: Watchdog) -> None:
         self.picture = before
         self._registry = registry
-        self._vigil = vigil
+        self._watchdog = watchdog
 
-    def paint(self, open_alarms: int | None) -> Picture | None:
+    def build(self, open_alarms: int | None) -> Picture | None:
         """Give a new picture when anything that pages show has changed.
 
         `open_alarms` is their number when anything about alarms has changed, else None.
@@ -31,7 +31,7 @@ class Painter:
                 or track.live != (shown.freshness is Freshness.LIVE)
             ):
                 track.shown = changed[path] = track.now()
-        edges = {edge: seen.online for edge, seen in self._vigil.edges.items()}
+        edges = {edge: seen.online for edge, seen in self._watchdog.edges.items()}
         if not changed and open_alarms is None and edges == before.edges:
             return None
         alarms = before.open_alarms if open_alarms is None else open_alarms

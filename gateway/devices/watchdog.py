@@ -37,7 +37,7 @@ class EdgeSeen:
         """When it last sent a fact from the future."""
 
 
-class Vigil:
+class Watchdog:
     """Keeps watch over one store's points, devices and edges."""
 
     def __init__(
@@ -152,7 +152,7 @@ def refresh(track: Track, now: Instant) -> Instant | None:
     (live, _), _, wake_at = freshness.step(state, Tick(now), track.rules)
     if live != track.live:
         track.live = live
-        track.settle()
+        track.update_calm_band()
     return wake_at
 
 

@@ -60,7 +60,7 @@ class Writer:
     def forget(self) -> None:
         """Drop a memory that may be ahead of the disk."""
         if self._ingest is not None:
-            self._picture = self._ingest.painter.picture
+            self._picture = self._ingest.snapshot_builder.picture
             self._ingest = None
 
     def reopen(self) -> None:
@@ -72,7 +72,7 @@ class Writer:
         """Let time pass; say when something wants to be looked at again."""
         ingest = self.ingest()
         outcome = ingest.tick(self._now())
-        return Written(ingest.vigil.wake_at, outcome)
+        return Written(ingest.watchdog.wake_at, outcome)
 
     def ask(self, work: Callable[[Ingest], T]) -> Written[T]:
         """Do something in one transaction; what it raises undoes it."""

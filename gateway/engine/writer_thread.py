@@ -149,7 +149,7 @@ class Keeper:
         effects = (RaiseAlarm(UNWRITABLE, since, "high"), ClearAlarm(UNWRITABLE, now))
 
         def note(ingest: Ingest) -> None:
-            ingest.book.carry_out(effects, now)
+            ingest.alarms.apply(effects, now)
 
         await self._persist(partial(Writer.ask, work=note))
 

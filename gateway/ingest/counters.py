@@ -3,7 +3,7 @@
 from gateway.storage.sqlite import Store
 
 
-class Tallies:
+class Counters:
     """Counts that are written with the next transaction."""
 
     def __init__(self, store: Store) -> None:
@@ -11,7 +11,6 @@ class Tallies:
         self._counts: dict[str, int] = {}
 
     def add(self, name: str, count: int = 1) -> None:
-        """Count something."""
         if count:
             self._counts[name] = self._counts.get(name, 0) + count
 

@@ -21,7 +21,7 @@ from gateway.ingest.sequence_ledger import Stream
 from gateway.storage.sqlite import Store
 
 
-class Chronicle:
+class EventLog:
     """Writes events down."""
 
     def __init__(self, registry: Registry, store: Store) -> None:
@@ -45,10 +45,10 @@ class Chronicle:
                 project_loan(self._store, event)
             case DeliveryChanged(delivery=subject, robot=robot):
                 project_delivery(self._store, event)
-                self._registry.there(robot)
+                self._registry.mark_heard(robot)
             case RobotChanged(robot=subject):
                 project_robot(self._store, event)
-                self._registry.there(subject)
+                self._registry.mark_heard(subject)
             case CommandOutcome(command=subject):
                 project_outcome(self._store, event)
             case JournalThinned():

@@ -16,19 +16,19 @@ from contracts.messages import Ack
 from contracts.quantities import Quality
 from contracts.ranges import Range
 from contracts.records import Event, Reading, Record
-from gateway.alarms.table import AlarmBook
+from gateway.alarms.table import AlarmTable
 from gateway.climate import limits, retrospective
 from gateway.climate.retrospective import Late
 from gateway.devices.freshness import AHEAD, Arrival, Freshness, Value, arrival, step
 from gateway.devices.point import CODES, Track
 from gateway.devices.registry import Registry
 from gateway.devices.snapshot import EMPTY, Picture
-from gateway.devices.snapshot_builder import Painter
-from gateway.devices.watchdog import EdgeSeen, Vigil
+from gateway.devices.snapshot_builder import SnapshotBuilder
+from gateway.devices.watchdog import EdgeSeen, Watchdog
 from gateway.engine.facts import AlarmKey, ClearAlarm, RaiseAlarm, Sample
 from gateway.footfall import crossing_store
-from gateway.ingest.counters import Tallies
-from gateway.ingest.events import Chronicle
+from gateway.ingest.counters import Counters
+from gateway.ingest.events import EventLog
 from gateway.ingest.sequence_ledger import Stream, Streams
 from gateway.ingest.validation import Arrived, Received, read_batch, read_card, read_presence
 from gateway.storage.sqlite import Store
@@ -58,14 +58,14 @@ class Ingest:
         self.site = site
         self.registry = Registry(site, store)
         self.streams = Streams(store)
-        self.book = AlarmBook(store)
-        self.vigil = Vigil([edge.id for edge in site.edges], self.registry, store, now)
-        self.chronicle = Chronicle(self.registry, store)
+        self.alarms = AlarmTable(store)
+        self.watchdog = Watchdog([edge.id for edge in site.edges], self.registry, store, now)
+        self.event_log = EventLog(self.registry, store)
         self._rows: list[tuple[int, int, int, int, float | None, int, int]] = []
         self._counted: list[tuple[Track, Instant, float]] = []
         self._late: dict[Track, list[Late]] = {}
-        self._tallies = Tallies(store)
-        self.painter = Painter(picture, self.registry, self.vigil)
+        self._counters = Counters(store)
+        self.snapshot_builder = SnapshotBuilder(picture, self.registry, self.watchdog)
         self._orphans: list[str] = []
         """Points that have a state of a limit, but no limit any more."""
         for path, state in store.rows("states", "climate"):
@@ -74,7 +74,7 @@ class Ingest:
                 self._orphans.append(path)
                 continue
             track.climate = msgspec.json.decode(state, type=limits.State)
-            track.settle()
+            track.update_calm_band()
 
     def take(self, messages: Sequence[Arrived], now: Instant) -> Outcome:
         """Take what arrived, in its order; raise sqlite3.Error when it is not on disk."""
@@ -86,7 +86,7 @@ class Ingest:
                 except ContractError as error:
                     what, edge = message.address.channel, message.address.edge
                     log.warning("a message of edge %s is refused (%s): %s", edge, what, error)
-                    self._tallies.add(f"refused-{what}")
+                    self._counters.add(f"refused-{what}")
             self._finish(now)
         return self.outcome(_acks(owed))
 
@@ -94,27 +94,27 @@ class Ingest:
         """Let time pass."""
         with self.store.transaction():
             self._forget_orphans(now)
-            self.book.carry_out(self.vigil.tick(now), now)
+            self.alarms.apply(self.watchdog.tick(now), now)
             given_up = self.store.rows("give_up_commands", now, LONGEST_COMMAND)
-            self._tallies.add("command-unknown", len(given_up))
-            self._tallies.save()
+            self._counters.add("command-unknown", len(given_up))
+            self._counters.save()
         return self.outcome()
 
     def _forget_orphans(self, now: Instant) -> None:
         """End the alarms of limits that are no longer in the site file."""
         for path in self._orphans:
             for side in (limits.ABOVE, limits.BELOW):
-                self.book.carry_out((ClearAlarm(AlarmKey("limit", path, side), now),), now)
+                self.alarms.apply((ClearAlarm(AlarmKey("limit", path, side), now),), now)
             self.store.run("forget_state", "climate", path)
         self._orphans.clear()
 
     def outcome(self, acks: tuple[tuple[str, str, bytes], ...] = ()) -> Outcome:
         """Say what is to be done now that the transaction is on disk."""
-        raised = tuple(self.book.news)
-        self.book.news.clear()
-        open_alarms = self.book.count() if self.book.changed else None
-        self.book.changed = False
-        return Outcome(acks, self.painter.paint(open_alarms), raised)
+        raised = tuple(self.alarms.news)
+        self.alarms.news.clear()
+        open_alarms = self.alarms.count() if self.alarms.changed else None
+        self.alarms.changed = False
+        return Outcome(acks, self.snapshot_builder.build(open_alarms), raised)
 
     def _take_message(self, message: Arrived, owed: dict[str, tuple[str, Stream]]) -> None:
         match message.address.channel:
@@ -124,20 +124,20 @@ class Ingest:
             case "card" if message.payload:
                 self.registry.describe(read_card(message))
             case "state" if message.payload:
-                self.vigil.presence(read_presence(message), message.received)
+                self.watchdog.presence(read_presence(message), message.received)
 
     def _take_batch(self, batch: Received) -> Stream:
         stream = self.streams.by_name.get(batch.stream)
         if stream is None:
             stream = self.streams.meet(batch.stream, batch.edge, batch.received)
-        seen = self.vigil.heard(batch.edge, batch.received)
+        seen = self.watchdog.heard(batch.edge, batch.received)
         if not batch.records:
             return stream
         last = batch.first + len(batch.records) - 1
         fresh = stream.take(batch.first, last)
         doubled = len(batch.records) - fresh.size
         if doubled:
-            self._tallies.add("duplicate", doubled)
+            self._counters.add("duplicate", doubled)
         for part in fresh:
             records = batch.records
             if doubled:
@@ -199,7 +199,7 @@ class Ingest:
         track = self.registry.tracks.get(record.point)
         if track is None:
             try:
-                track = self.registry.meet(record.point)
+                track = self.registry.register(record.point)
             except ContractError as error:
                 self._shelve(stream, seq, record, received, str(error))
                 return
@@ -208,18 +208,18 @@ class Ingest:
         self._rows.append((track.id, at, stream.id, seq, value, code, received))
         came = arrival(track.newest, at, received, track.rules)
         if came is Arrival.AHEAD:
-            self._tallies.add("ahead")
+            self._counters.add("ahead")
             seen.ahead = received
             return
         if came is Arrival.LATE:
-            self._tallies.add("late")
+            self._counters.add("late")
         newest = at > track.newest
         if newest:
             track.newest, track.code, track.received = at, code, received
-            self.registry.there(track.device)
+            self.registry.mark_heard(track.device)
         if code or value is None:
             if code == CODES[Quality.IMPLAUSIBLE]:
-                self._tallies.add("implausible")
+                self._counters.add("implausible")
             return
         self._judge(track, at, value, received, came)
 
@@ -241,22 +241,22 @@ class Ingest:
             fact = Sample(at, value, unbroken)
             track.climate, effects, _ = limits.step(before, fact, track.limit)
             if effects:
-                self.book.carry_out(effects, received)
+                self.alarms.apply(effects, received)
             if track.climate != before:
                 body = msgspec.json.encode(track.climate)
                 self.store.run("keep_state", "climate", track.path, body)
-        track.settle()
+        track.update_calm_band()
 
     def _take_event(
         self, stream: Stream, seq: int, record: Event | Unreadable, received: Instant
     ) -> None:
         if isinstance(record, Unreadable):
-            self._tallies.add("unreadable")
+            self._counters.add("unreadable")
             self.store.run("add_unreadable", stream.id, seq, received, record.raw, record.reason)
         elif not 0 < record.at < LAST_INSTANT:
             self._shelve(stream, seq, record, received, f"time {record.at} is out of bounds")
         else:
-            self.chronicle.add(stream, seq, record, received)
+            self.event_log.add(stream, seq, record, received)
 
     def _shelve(
         self, stream: Stream, seq: int, record: Record, received: Instant, reason: str
@@ -284,12 +284,12 @@ class Ingest:
         self._counted.clear()
         for track, facts in self._late.items():
             for effect, until in retrospective.reconsider(self.store, track, facts):
-                self.book.find(effect, until, now)
+                self.alarms.find(effect, until, now)
         self._late.clear()
         filled = self.streams.save(now)
         if filled:
-            self._tallies.add("gap-filled", filled)
-        self._tallies.save()
+            self._counters.add("gap-filled", filled)
+        self._counters.save()
 
 
 def _acks(owed: dict[str, tuple[str, Stream]]) -> tuple[tuple[str, str, bytes], ...]:

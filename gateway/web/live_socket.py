@@ -28,8 +28,6 @@ Shown = Mapping[str, Mapping[str, Any]]
 
 
 def add(router: APIRouter, board: Board) -> None:
-    """Add the route."""
-
     @router.websocket("/live")
     async def live(socket: WebSocket, space: str = "") -> None:
         await socket.accept()

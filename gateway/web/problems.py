@@ -41,7 +41,6 @@ class Problem(Exception):  # noqa: N818 - it is the field's own word (RFC 9457)
         self.headers = dict(headers or {})
 
     def response(self, where: str) -> JSONResponse:
-        """Say it to a program."""
         body = ProblemBody(
             type=self.code,
             title=HTTPStatus(self.status).phrase,
@@ -65,7 +64,6 @@ class Counts:
         self.by_code = Counter[str]()
 
     def note(self, problem: Problem) -> None:
-        """Count one."""
         self.by_code[problem.code] += 1
 
 

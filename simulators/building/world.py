@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from random import Random
+from typing import Protocol
 
 from config.site import Site, Space, SpaceKind
 from simulators.building import air_conditioner, vault
@@ -11,7 +12,6 @@ from simulators.building.air import Air, air
 from simulators.building.vault import Build, Plant, Room, Surroundings
 from simulators.building.visitors import People
 from simulators.building.weather import outdoor
-from simulators.modbus.devices.liebert_pac import Liebert
 
 SUBSTEP = 15.0
 """World seconds in which plant and room take turns."""
@@ -43,6 +43,14 @@ _UNSEEN = air_conditioner.Rating()
 """The plant of a vault for which the site names no air conditioner."""
 
 
+class AirConditioner(Protocol):
+    """A unit that the site names, with a control of its own."""
+
+    def run(self, seconds: float) -> Plant:
+        """Work for some seconds; give what that does to the room."""
+        ...
+
+
 @dataclass(slots=True)
 class _Indoor:
     """One room, with what acts on it."""
@@ -54,7 +62,7 @@ class _Indoor:
     wanted: air_conditioner.Setpoints
     own: air_conditioner.Conditioner | None
     """Plant that no device speaks for; None where the site's air conditioners serve the room."""
-    units: list[Liebert]
+    units: list[AirConditioner]
     staff_until: float = 0.0
     door_until: float = 0.0
 
@@ -84,7 +92,7 @@ class World:
             return lambda: self.outdoor
         return lambda: indoor.room.air
 
-    def install(self, space: str | None, unit: Liebert) -> None:
+    def install(self, space: str | None, unit: AirConditioner) -> None:
         """Let an air conditioner serve a space; elsewhere it serves nobody."""
         indoor = self._rooms.get(space or "")
         if indoor is not None:

@@ -27,7 +27,6 @@ class Pad:
         self.put(())
 
     def remove(self, tag: Tag) -> None:
-        """Take one tag away."""
         self.put([one for one in self._lying if one is not tag])
 
     def touch(self) -> None:

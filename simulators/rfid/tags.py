@@ -35,7 +35,6 @@ class Tag:
     afi_locked: bool = False
 
     def block(self, number: int) -> bytes:
-        """Give one block."""
         return bytes(self.memory[number * BLOCK : (number + 1) * BLOCK])
 
 

@@ -3,13 +3,14 @@
 import ast
 import subprocess
 import sys
+import tomllib
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.architecture.sources import PRODUCT, PURE, Source, python, source
+from tests.architecture.sources import PRODUCT, PURE, Source, python, source, tracked
 from tests.conftest import ROOT
 
 BROAD_CATCHES = {
@@ -18,7 +19,7 @@ BROAD_CATCHES = {
 }
 """Where one broad catch may stand, and why. Those that always raise again may stand anywhere."""
 BROAD = {"Exception", "BaseException"}
-IMPURE = {"asyncio", "logging", "time", "random", "socket", "sqlite3"}
+IMPURE = {"apsw", "asyncio", "logging", "random", "socket", "sqlite3", "time"}
 CLOCKS = {
     "datetime": {"now", "utcnow", "today"},
     "date": {"today"},
@@ -97,16 +98,54 @@ def nameless_tasks(one: Source) -> Iterator[str]:
             yield f"{one.path}:{node.lineno} {called} without a name"
 
 
-def test_the_layers_hold() -> None:
+def lint(folder: Path) -> subprocess.CompletedProcess[str]:
     program = Path(sys.executable).with_name("lint-imports")
-    done = subprocess.run(
-        [str(program), "--no-cache"],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
+    return subprocess.run(
+        [str(program), "--no-cache"], cwd=folder, capture_output=True, text=True, check=False
     )
+
+
+def test_the_layers_hold() -> None:
+    done = lint(ROOT)
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr
+
+
+def test_every_package_stands_on_a_floor() -> None:
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]
+    linter = settings["importlinter"]
+    floors = [name for floor in linter["contracts"][0]["layers"] for name in floor.split(" | ")]
+    there = {name.split("/")[0] for name in tracked() if name.endswith("/__init__.py")}
+    assert there == set(PRODUCT)
+    assert sorted(floors) == sorted(linter["root_packages"]) == sorted(PRODUCT)
+    assert settings["hatch"]["build"]["targets"]["wheel"]["packages"] == list(PRODUCT)
+
+
+def test_every_folder_of_the_product_is_a_package() -> None:
+    folders = {str(Path(one.path).parent) for one in python(*PRODUCT)}
+    packages = {str(Path(one.path).parent) for one in python(*PRODUCT) if "__init__" in one.path}
+    assert folders == packages
+
+
+def test_a_room_that_stands_in_no_layer_is_found(tmp_path: Path) -> None:
+    for package in ("edge/composition", "edge/attic"):
+        (tmp_path / package).mkdir(parents=True)
+        (tmp_path / package / "__init__.py").touch()
+    (tmp_path / "edge" / "__init__.py").touch()
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]
+    rooms = next(
+        one for one in settings["importlinter"]["contracts"] if one.get("containers") == ["edge"]
+    )
+    layers = ", ".join(
+        f'"({name.strip("()")})"' for floor in rooms["layers"] for name in floor.split(" | ")
+    )
+    (tmp_path / "pyproject.toml").write_text(
+        '[tool.importlinter]\nroot_package = "edge"\n[[tool.importlinter.contracts]]\n'
+        f'name = "rooms"\ntype = "layers"\ncontainers = ["edge"]\nlayers = [{layers}]\n'
+        f"exhaustive = {str(rooms['exhaustive']).lower()}\n"
+    )
+    done = lint(tmp_path)
+    assert done.returncode != 0
+    assert "attic" in done.stdout
 
 
 def test_only_named_places_catch_everything_and_each_once() -> None:

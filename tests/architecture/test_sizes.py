@@ -2,17 +2,22 @@
 
 import ast
 from collections.abc import Iterator
+from math import ceil
 
 import pytest
 
 from tests.architecture.sources import PRODUCT, Source, python, source
 
-LONGEST_FUNCTION, AIM_FUNCTION = 60, 50
-LONGEST_MODULE, AIM_MODULE = 500, 400
-MOST_METHODS, AIM_METHODS = 18, 15
+LONGEST_FUNCTION = 60
+LONGEST_OF_MOST = 40
+"""Lines that 99 of a hundred functions do not exceed."""
+LONGEST_MODULE = 400
+MOST_METHODS = 15
 MOST_PARAMETERS, AIM_PARAMETERS = 7, 6
 ABOVE_AIM = 0.03
-"""Share of functions, modules and classes that may lie between aim and limit."""
+"""Share of functions that may take more parameters than is aimed at."""
+WIDER = {"edge/journal/journal.py": 18, "edge/uplink/send_window.py": 16}
+"""Modules with a class that has more methods yet. The list only gets shorter."""
 LONGEST_TEST, LONGEST_TEST_MODULE = 80, 600
 NAMELESS = {"utils", "util", "helper", "helpers", "misc", "manager", "common"}
 
@@ -27,6 +32,11 @@ def functions(one: Source) -> Iterator[FunctionNode]:
 
 def length(node: FunctionNode) -> int:
     return (node.end_lineno or node.lineno) - node.lineno + 1
+
+
+def percentile(share: float, values: list[int]) -> int:
+    """Give the smallest value that at least this share of the values does not exceed."""
+    return sorted(values)[ceil(share * len(values)) - 1]
 
 
 def parameters(node: FunctionNode) -> int:
@@ -82,7 +92,16 @@ def test_no_module_is_longer_than_the_limit() -> None:
 
 
 def test_no_class_has_more_methods_than_the_limit() -> None:
-    assert [line for one in python(*PRODUCT) for line in too_wide(one, MOST_METHODS)] == []
+    found = [
+        line
+        for one in python(*PRODUCT)
+        for line in too_wide(one, WIDER.get(one.path, MOST_METHODS))
+    ]
+    assert found == []
+
+
+def test_the_list_of_wider_classes_is_not_longer_than_it_must_be() -> None:
+    assert {one.path for one in python(*PRODUCT) if too_wide(one, MOST_METHODS)} == set(WIDER)
 
 
 def test_no_function_takes_more_parameters_than_the_limit() -> None:
@@ -90,18 +109,11 @@ def test_no_function_takes_more_parameters_than_the_limit() -> None:
     assert found == []
 
 
-def test_nearly_everything_stays_within_the_aim() -> None:
-    modules = python(*PRODUCT)
-    every = [node for one in modules for node in functions(one)]
-    classes = [count for one in modules for _, count in methods(one)]
-    long = [line for one in modules for line in too_long(one, AIM_FUNCTION)]
-    loaded = [line for one in modules for line in too_many_parameters(one, AIM_PARAMETERS)]
-    wide = [line for one in modules for line in too_wide(one, AIM_METHODS)]
-    large = [one.path for one in modules if one.lines > AIM_MODULE]
-    assert len(long) <= ABOVE_AIM * len(every), long
+def test_nearly_every_function_is_short_and_takes_little() -> None:
+    every = [node for one in python(*PRODUCT) for node in functions(one)]
+    assert percentile(0.99, [length(node) for node in every]) <= LONGEST_OF_MOST
+    loaded = [line for one in python(*PRODUCT) for line in too_many_parameters(one, AIM_PARAMETERS)]
     assert len(loaded) <= ABOVE_AIM * len(every), loaded
-    assert len(wide) <= ABOVE_AIM * len(classes), wide
-    assert len(large) <= ABOVE_AIM * len(modules), large
 
 
 def test_every_file_is_named_after_its_subject() -> None:
@@ -121,3 +133,8 @@ def test_every_file_is_named_after_its_subject() -> None:
 def test_the_measure_finds_what_is_too_large(text: str) -> None:
     one = source("x.py", text)
     assert too_long(one, 60) + too_many_parameters(one, 7) + too_wide(one, 18)
+
+
+def test_the_measure_of_most_functions_is_exceeded_by_one_in_a_hundred() -> None:
+    assert percentile(0.99, [1] * 99 + [70]) == 1
+    assert percentile(0.99, [1] * 98 + [70] * 2) == 70

@@ -41,6 +41,10 @@ def test_no_file_names_the_machine_it_was_made_on(pattern: re.Pattern[str]) -> N
     assert [line for name, text in texts() for line in complaints(pattern, name, text)] == []
 
 
+def test_what_is_fetched_is_not_kept_here() -> None:
+    assert [name for name in tracked() if {"vendor", "node_modules"} & set(name.split("/"))] == []
+
+
 def test_nothing_is_left_for_later() -> None:
     found = [
         line

@@ -10,12 +10,10 @@ FOLDER = Path(__file__).resolve().parents[2] / "benchmarks"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add what it takes."""
     parser.add_argument("name", nargs="*", help="ingest, edge-polling, alarm-latency; all if none")
 
 
 def run(options: argparse.Namespace) -> int:
-    """Run the named benchmarks, or all."""
     return bench(options.name)
 
 

@@ -27,7 +27,6 @@ FRESH_AGAIN = 60.0
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add what it takes."""
     add_site(parser, data=".run/chaos")
     parser.add_argument("--rounds", type=int, default=30)
     parser.add_argument("--seed", type=int, default=1)

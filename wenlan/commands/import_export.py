@@ -14,7 +14,6 @@ from wenlan.options import add_site, read_site
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add what it takes."""
     parser.add_argument("file", type=Path)
     parser.add_argument("--device", help="id under which the values are kept (the file's name)")
     parser.add_argument("--space", help="the space it stood in")

@@ -169,7 +169,6 @@ def parse_system_information(data: bytes) -> SystemInformation:
 
 
 def read_blocks(uid: str, first: int, count: int, address: int = ANY_READER) -> bytes:
-    """Ask for `count` blocks from `first`."""
     return _addressed(0x23, uid, bytes([first, count]), address)
 
 

@@ -58,7 +58,6 @@ class Remark(BaseModel):
 
 
 def alarm_body(row: alarm_readers.Alarm) -> AlarmBody:
-    """Describe an alarm."""
     given = row._asdict() | {
         "raised": moment(row.raised),
         "noticed": moment(row.noticed),
@@ -79,7 +78,6 @@ async def find_alarm(board: Board, identity: int) -> alarm_readers.Alarm:
 
 
 def add(api: APIRouter, board: Board) -> None:
-    """Add the routes."""
     parts = board.parts
 
     @api.get("/alarms", tags=["alarms"], responses=documented(422))

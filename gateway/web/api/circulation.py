@@ -34,7 +34,6 @@ def loan_body(row: loan_readers.Loan) -> LoanBody:
 
 
 def add(api: APIRouter, board: Board) -> None:
-    """Add the routes."""
     parts = board.parts
 
     @api.get("/loans", tags=["kiosks"], responses=documented(422))

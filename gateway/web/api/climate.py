@@ -161,7 +161,6 @@ def point_body(row: device_readers.Point, picture: Picture) -> PointBody:
 
 
 def add(api: APIRouter, board: Board) -> None:
-    """Add the routes."""
     _add_spaces(api, board)
     _add_points(api, board)
 

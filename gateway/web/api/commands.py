@@ -76,7 +76,6 @@ def command_body(row: command_readers.Order) -> CommandBody:
 
 
 def add(api: APIRouter, board: Board) -> None:
-    """Add the routes."""
     parts = board.parts
 
     @api.post(

@@ -60,7 +60,6 @@ class RobotBody(BaseModel):
 
 
 def delivery_body(row: delivery_readers.Delivery) -> DeliveryBody:
-    """Describe a delivery."""
     given = row._asdict() | {
         "begun": moment(row.begun),
         "changed": moment(row.changed),
@@ -70,7 +69,6 @@ def delivery_body(row: delivery_readers.Delivery) -> DeliveryBody:
 
 
 def robots_of(one: Site) -> list[Robot]:
-    """Give the robots of a site."""
     return [device for _, device in one.devices() if isinstance(device, Robot)]
 
 
@@ -101,7 +99,6 @@ def robot_body(
 
 
 async def robots_now(board: Board) -> list[RobotBody]:
-    """Describe every robot of the site as it is now."""
     parts = board.parts
     told = {row.robot: row for row in await parts.archive.ask(delivery_readers.robots)}
     online = parts.live.picture.edges
@@ -113,7 +110,6 @@ async def robots_now(board: Board) -> list[RobotBody]:
 
 
 def add(api: APIRouter, board: Board) -> None:
-    """Add the routes."""
     parts = board.parts
 
     @api.get("/deliveries", tags=["robots"], responses=documented(422))

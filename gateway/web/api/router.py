@@ -22,7 +22,6 @@ SUBJECTS = (site, climate, visits, alarms, circulation, deliveries, commands, sy
 
 
 def routes(board: Board) -> APIRouter:
-    """Make the routes."""
     api = APIRouter()
     for subject in SUBJECTS:
         subject.add(api, board)

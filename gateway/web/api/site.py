@@ -30,7 +30,6 @@ class SiteBody(BaseModel):
 
 
 def site_body(one: Site, now: Instant) -> SiteBody:
-    """Describe the building."""
     return SiteBody(
         id=one.site,
         name=NameBody(en=one.name.en, zh=one.name.zh),
@@ -42,7 +41,6 @@ def site_body(one: Site, now: Instant) -> SiteBody:
 
 
 def add(api: APIRouter, board: Board) -> None:
-    """Add the routes."""
     parts = board.parts
 
     @api.get("/site", tags=["building"])

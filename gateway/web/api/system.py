@@ -164,7 +164,6 @@ def gap_body(row: ingest_readers.Gap) -> GapBody:
 
 
 async def edges_now(board: Board) -> list[EdgeBody]:
-    """Describe every edge as it is now."""
     archive, picture = board.parts.archive, board.parts.live.picture
     rows = {row.id: row for row in await archive.ask(device_readers.edges)}
     for one in board.parts.site.edges:
@@ -204,7 +203,6 @@ async def health_now(board: Board) -> HealthBody:
 
 
 def add(api: APIRouter, board: Board) -> None:
-    """Add the routes."""
     parts = board.parts
 
     @api.get("/devices", tags=["house"])

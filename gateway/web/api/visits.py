@@ -116,8 +116,6 @@ async def gate_days(
 
 
 def add(api: APIRouter, board: Board) -> None:
-    """Add the routes."""
-
     @api.get(
         "/visits",
         tags=["building"],

@@ -18,7 +18,6 @@ STATES = ("open", "unacknowledged", "acknowledged", "returned-unacknowledged", "
 
 
 def add(router: APIRouter, frame: Frame) -> None:
-    """Add the routes."""
     board = frame.board
 
     @router.get("/alarms")
@@ -27,7 +26,6 @@ def add(router: APIRouter, frame: Frame) -> None:
 
 
 async def alarms_context(board: Board, request: Request) -> dict[str, Any]:
-    """Gather what the list of alarms shows."""
     query = request.query_params
     state = query.get("state", "open")
     wanted = alarm_readers.Wanted(

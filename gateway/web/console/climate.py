@@ -74,7 +74,6 @@ class Trends:
 
 
 def add(router: APIRouter, frame: Frame) -> None:
-    """Add the routes."""
     board = frame.board
     trends = Trends(board)
     today = Today(board)

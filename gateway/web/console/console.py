@@ -29,7 +29,6 @@ class Console:
         self._frame = Frame(board)
 
     def routes(self) -> APIRouter:
-        """Make the routes."""
         router = APIRouter()
         for subject in SUBJECTS:
             subject.add(router, self._frame)
@@ -37,9 +36,7 @@ class Console:
         return router
 
     def mount_static(self, app: Starlette) -> None:
-        """Serve the files that pages load."""
         self._frame.mount_static(app)
 
     def problem(self, request: Request, problem: Problem) -> Response:
-        """Write the page for an error."""
         return self._frame.problem(request, problem)

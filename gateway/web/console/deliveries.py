@@ -15,7 +15,6 @@ from gateway.web.console.page import Frame
 
 
 def add(router: APIRouter, frame: Frame) -> None:
-    """Add the routes."""
     board = frame.board
 
     @router.get("/robots")
@@ -24,7 +23,6 @@ def add(router: APIRouter, frame: Frame) -> None:
 
 
 async def robots_context(board: Board) -> dict[str, Any]:
-    """Gather what the page of the robots shows."""
     parts = board.parts
     roster = await board.roster()
     return {

@@ -76,7 +76,6 @@ Attempt = Callable[[], Awaitable[object]]
 
 
 def add(router: APIRouter, frame: Frame) -> None:
-    """Add the routes."""
     _add_alarms(router, frame)
     _add_devices(router, frame)
     _add_robots(router, frame)

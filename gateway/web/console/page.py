@@ -61,7 +61,6 @@ class Frame:
         }
 
     def mount_static(self, app: Starlette) -> None:
-        """Serve the files that pages load."""
         app.mount("/static", _Static(directory=STATIC), name="static")
 
     def speech(self, language: str) -> Speech:
@@ -80,7 +79,6 @@ class Frame:
         return response
 
     def problem(self, request: Request, problem: Problem) -> Response:
-        """Write the page for an error."""
         say = self.speech(preferences.of(request).language).catalogue.gettext
         what = wording.PROBLEMS.get(problem.code)
         told = say(what) if what else problem.detail

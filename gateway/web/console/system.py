@@ -10,7 +10,6 @@ from gateway.web.console.page import Frame
 
 
 def add(router: APIRouter, frame: Frame) -> None:
-    """Add the routes."""
     board = frame.board
 
     @router.get("/system")

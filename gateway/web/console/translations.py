@@ -74,7 +74,6 @@ class Catalogue:
         self._said = {entry.text: entry.said for entry in told if entry.text and not entry.fuzzy}
 
     def gettext(self, text: str) -> str:
-        """Say a text."""
         said = self._said.get(text)
         return said[0] if said and said[0] else text
 

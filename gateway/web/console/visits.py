@@ -21,7 +21,6 @@ KEPT_PAST = 5 * MINUTE
 
 
 def add(router: APIRouter, frame: Frame) -> None:
-    """Add the routes."""
     board = frame.board
 
     @router.get("/gates")

@@ -50,7 +50,6 @@ class Custom:
         self._written: dict[tuple[Table, int], int] = {}
 
     def registers(self) -> Registers:
-        """Give the register file."""
         tables: dict[Table, dict[int, Getter]] = {table: {} for table in Table}
         writes: dict[Table, dict[int, Setter]] = {table: {} for table in Table}
         for point in self._points:

@@ -81,7 +81,6 @@ class Liebert:
         self.general_alarm = 0
 
     def registers(self) -> Registers:
-        """Give the register file."""
         references: dict[int, Getter] = {
             40002: lambda: word(10 * self._returned().temperature),
             40003: lambda: word(10 * self._returned().humidity),

@@ -40,7 +40,7 @@ def alarms(house: House) -> list[tuple[Any, ...]]:
 
 
 def now(house: House) -> Any:
-    return house.writer.ingest().painter.picture.points["probe/temperature"]
+    return house.writer.ingest().snapshot_builder.picture.points["probe/temperature"]
 
 
 def test_a_lasting_excess_rings_once_and_returns(house: House) -> None:
@@ -67,7 +67,7 @@ def test_acknowledging_and_commenting(house: House) -> None:
     live(house, 0, 70, 23.0)
 
     def act(name: str, *values: Any) -> None:
-        house.writer.ask(lambda ingest: getattr(ingest.book, name)(*values, house.clock.at))
+        house.writer.ask(lambda ingest: getattr(ingest.alarms, name)(*values, house.clock.at))
 
     act("acknowledge", 1, "li", "door open")
     act("comment", 1, "wang", "closed it")
@@ -147,7 +147,7 @@ def test_a_pulled_sensor_is_unknown_within_three_polls_and_then_rings(house: Hou
     story = []
     for tenth in range(0, 250, 5):
         house.clock.at = T0 + last * SECOND + tenth * SECOND // 10
-        house.writer.ingest().vigil.edges["stacks"].heard = house.clock.at
+        house.writer.ingest().watchdog.edges["stacks"].heard = house.clock.at
         house.tick()
         story.append((tenth / 10, now(house).freshness, len(alarms(house))))
     unknown = next(second for second, freshness, _ in story if freshness is Freshness.UNKNOWN)

@@ -55,6 +55,7 @@ def test_rooms_stay_as_people_and_books_need_them(month: int) -> None:
 def test_two_vaults_differ_when_one_unit_stands_still() -> None:
     _, world = building(7)
     for unit in world._rooms["vault-1"].units:
+        assert isinstance(unit, Liebert)
         unit.tripped = lambda: True
     world.step(24 * 3600)
     one, two = world.air("vault-1")(), world.air("vault-2")()
