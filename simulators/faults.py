@@ -93,6 +93,8 @@ WIRE = frozenset(
     }
 )
 """Ways to fail that any Modbus unit has."""
+JUMP = 1000
+"""Pulses of a jump that names no number."""
 IN_THE_BUILDING = frozenset({What.WARM})
 """Happen in the building: what the device answers is right."""
 MOMENTARY = frozenset({What.RESET, What.JUMP, What.FAIL_ACTION, What.REBOOT})

@@ -19,6 +19,7 @@ from simulators.control import orders, serve_control
 from simulators.errors import refusals
 from simulators.faults import LIBRARY_SYSTEM, TAG_READER, WIRE, Faults, What, mishaps
 from simulators.ground_truth import Ledger
+from simulators.modbus.devices.adam_6051 import CHANNELS
 from simulators.modbus.server import demand_loopback
 from simulators.modbus.site_devices import Bench, lanes
 from simulators.readers.self_check import Surroundings, assemble
@@ -139,7 +140,7 @@ async def run_simulators(
     links = [link for edge in site.edges for link in edge.links if isinstance(link, ModbusTcp)]
     for link in links:
         demand_loopback(link.id, link.host)
-    yesterday = read_yesterday(data / LEDGER)
+    yesterday = read_yesterday(data / LEDGER, CHANNELS)
     with Ledger(data / LEDGER, now, polls=options.log_polls) as ledger:
         random = Random(f"{options.seed}/people")  # noqa: S311 - a simulation, not secrets
         people = People(*lanes(site), random, options.visits_per_day)

@@ -7,13 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from contracts.instants import Instant
-from simulators.faults import What
-from simulators.modbus.devices.adam_6051 import CHANNELS
+from simulators.faults import JUMP, What
 
 POLL = b'{"kind":"poll"'
 """How a line begins that says nothing about counters and loans; most lines do."""
-JUMP = 1000
-"""Pulses of a jump that names no number."""
 
 
 @dataclass(slots=True)
@@ -30,8 +27,8 @@ class Yesterday:
     """Changes of the library system's books, oldest first: at, action, item, patron."""
 
 
-def read_yesterday(path: Path) -> Yesterday:
-    """Read a ledger, the part that was put aside included."""
+def read_yesterday(path: Path, channels: int) -> Yesterday:
+    """Read a ledger, the part that was put aside included; a counter has so many channels."""
     found = Yesterday()
     for row in _rows(path):
         if found.founded is None:
@@ -41,7 +38,7 @@ def read_yesterday(path: Path) -> Yesterday:
             found.counters[key] = row["counter"]
             found.passed[key] = row["total"]
         elif row["kind"] == "fault":
-            _meddle(found, row)
+            _meddle(found, row, channels)
         elif row["kind"] == "loan" and row["ok"]:
             found.loans.append(row)
     return found
@@ -58,11 +55,11 @@ def _rows(path: Path) -> Iterator[dict[str, Any]]:
                     yield json.loads(line)
 
 
-def _meddle(found: Yesterday, row: dict[str, Any]) -> None:
+def _meddle(found: Yesterday, row: dict[str, Any], channels: int) -> None:
     """Do to every counter of a device what the fault did."""
     if row["what"] not in (What.RESET, What.JUMP):
         return
     jumped = JUMP if row.get("value") is None else int(row["value"])
-    for key in ((row["device"], channel) for channel in range(CHANNELS)):
+    for key in ((row["device"], channel) for channel in range(channels)):
         before = found.counters.get(key, 0)
         found.counters[key] = 0 if row["what"] == What.RESET else (before + jumped) % 2**32

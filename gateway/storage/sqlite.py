@@ -5,7 +5,6 @@ the database: with two doing so, SQLite before 3.51.3 can corrupt the file.
 """
 
 import fcntl
-import logging
 import os
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
@@ -13,11 +12,8 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
-log = logging.getLogger(__name__)
-
 APPLICATION = 0x57656E4C
 """`WenL`, in the file's header (PRAGMA application_id)."""
-SAFE_SQLITE = (3, 51, 3)
 WAL_PAGES = 4000
 """Pages of 4 KiB in the write-ahead log after which the writer moves them to their places."""
 
@@ -121,12 +117,6 @@ def _locked(path: Path) -> int:
 
 
 def _opened(path: Path) -> sqlite3.Connection:
-    if sqlite3.sqlite_version_info < SAFE_SQLITE:
-        log.warning(
-            "SQLite %s: before 3.51.3 two writers of one file can corrupt it; open the store"
-            " read-only elsewhere",
-            sqlite3.sqlite_version,
-        )
     connection: sqlite3.Connection | None = None
     try:
         connection = sqlite3.connect(path, isolation_level=None, cached_statements=256)

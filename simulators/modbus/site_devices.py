@@ -14,7 +14,7 @@ from simulators.building.air_conditioner import Setpoints
 from simulators.building.visitors import Lane
 from simulators.building.world import World
 from simulators.errors import SimulatorError
-from simulators.faults import WIRE, Fault, Faults, What
+from simulators.faults import JUMP, WIRE, Fault, Faults, What
 from simulators.ground_truth import Ledger
 from simulators.modbus.devices.adam_6051 import CHANNELS, Counters, adam_6051
 from simulators.modbus.devices.custom import Custom, Measure
@@ -24,7 +24,7 @@ from simulators.modbus.devices.vaisala_hmp import vaisala_hmp
 from simulators.modbus.devices.xy_md02 import xy_md02
 from simulators.modbus.registers import Registers
 from simulators.modbus.server import ModbusServer, Unit
-from simulators.yesterday import JUMP, Yesterday
+from simulators.yesterday import Yesterday
 
 PROBES = {"xy-md02": xy_md02, "vaisala-hmp": vaisala_hmp}
 """Register files by model, for probes of temperature and humidity."""

@@ -113,13 +113,21 @@ async def _open(
                 say("\nClosing …")
                 raise
             finally:
-                await supervisor.end_all()
+                await _end(supervisor)
                 for wire in wires:
                     wire.cancel()
-                say("Closed.")
     except* (TimeoutError, OSError, SimulatorError) as failed:
         failures += failed.exceptions
     return failures[0] if failures else None
+
+
+async def _end(supervisor: Supervisor) -> None:
+    try:
+        await supervisor.end_all()
+        say("Closed.")
+    except asyncio.CancelledError:
+        say("Ended at once. Nothing is lost: --keep goes on from here.")
+        raise
 
 
 async def _live(

@@ -44,6 +44,7 @@ class Supervisor:
         self._ending: set[str] = set()
         self._unwritten: list[str] = []
         """Lines of the diary that the disk has not taken yet."""
+        self._disk_refuses = False
         for name in ("logs", "pids"):
             (folder / name).mkdir(parents=True, exist_ok=True)
 
@@ -139,7 +140,11 @@ class Supervisor:
                 identity.unlink(missing_ok=True)
         except OSError as error:
             # A full disk is each process's own affair: they are kept running all the same.
-            self.say(f"{self._folder} cannot be written to: {error.strerror}")
+            if not self._disk_refuses:
+                self.say(f"{self._folder} cannot be written to: {error.strerror}")
+            self._disk_refuses = True
+        else:
+            self._disk_refuses = False
 
 
 def _append(path: Path, text: str) -> None:

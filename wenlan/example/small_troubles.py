@@ -24,20 +24,28 @@ from wenlan.example.cable import Cable
 from wenlan.example.fault_words import explain
 from wenlan.example.library import House
 
-FIRST_AFTER = 10.0
-BETWEEN = 10.0
-"""Seconds from the end of one trouble to the next, to look around."""
 LONGEST_DELAY = 60.0
 """Seconds; a limit with a longer delay does not ring while a newcomer waits for it."""
 TOO_WARM = 2.5
 """°C above its limit that the air is brought to."""
-LEFT_RINGING = 15.0
-PULLED = 30.0
-"""Seconds that the network cable is out."""
-RED_BUTTON = 25.0
 PATIENCE = 90.0
 """Seconds after which a trouble is given up that does not show."""
 LOOK = 0.5
+
+
+class Pace(NamedTuple):
+    """How long things last, in seconds: long enough to look around, all in less than 5 min."""
+
+    first: float = 10.0
+    """Until the first trouble."""
+    between: float = 10.0
+    """From the end of one trouble to the next."""
+    ringing: float = 15.0
+    """That an alarm rings before its cause goes away."""
+    pulled: float = 30.0
+    """That the network cable is out."""
+    pressed: float = 25.0
+    """That the robot's red button is pressed."""
 
 
 class Showcase(NamedTuple):
@@ -58,6 +66,7 @@ class Script:
         say: Callable[[str], None],
         now: Callable[[], Instant],
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        pace: Pace = Pace(),  # noqa: B008 - a constant
     ) -> None:
         self._house = house
         self._site = house.site
@@ -65,23 +74,29 @@ class Script:
         self._say = say
         self._now = now
         self._sleep = sleep
+        self._pace = pace
         self._failing: set[str] = set()
 
     async def run(self, seed: int) -> None:
         """Play every trouble that the site has the things for, then let probes fail by chance."""
-        self._say("Small troubles come in the next minutes; each is told here. (--calm: none.)")
         try:
-            await self._sleep(FIRST_AFTER)
-            for scene in (self._card, self._alarm, self._hole, self._robot):
-                try:
-                    await scene()
-                except (SimulatorError, OSError) as error:
-                    self._tell(f"The simulators do not listen now: {error}")
-                await self._sleep(BETWEEN)
-            self._say("That was all that is planned. From now on a probe fails now and then.")
+            if self._cables or _has_something_planned(self._site):
+                text = "Small troubles come in the next minutes; each is told here (--calm: none)."
+                self._say(text)
+            await self.play()
             await self._chance(Random(f"{seed}/mishaps"))  # noqa: S311 - a story, not secrets
         finally:
             await self._mend()
+
+    async def play(self) -> None:
+        """Play every trouble once."""
+        await self._sleep(self._pace.first)
+        for scene in (self._card, self._alarm, self._hole, self._robot):
+            try:
+                if await scene():
+                    await self._sleep(self._pace.between)
+            except (SimulatorError, OSError) as error:
+                self._tell(f"The simulators do not listen now: {error}")
 
     async def _mend(self) -> None:
         for cable in self._cables.values():
@@ -92,10 +107,10 @@ class Script:
 
     # --- the troubles --------------------------------------------------------------------------
 
-    async def _card(self) -> None:
+    async def _card(self) -> bool:
         kiosk = next(_kiosks(self._site), None)
         if kiosk is None:
-            return
+            return False
         page = f"{self._house.address}/kiosks"
         since = self._now()
         await self._begin(kiosk.id, What.BLOCKED_CARD)
@@ -112,14 +127,15 @@ class Script:
             self._tell("Nobody came to borrow: try again later in the day.")
         else:
             self._tell(f"The card was refused: {loan['reason']}. Nothing was lent.", page)
+        return True
 
-    async def _alarm(self) -> None:
+    async def _alarm(self) -> bool:
         place = _showcase(self._site)
         if place is None or place.limit.high is None:
-            return
+            return False
         name, limit, wall = place.space.name.en, place.limit, self._house.address
         since = self._now()
-        value = await self._temperature(place.space.id)
+        value = await _temperature(self._house, place.space.id)
         warmer = max(limit.high or 0, value) + TOO_WARM - value
         await self._begin(place.probe.id, What.WARM, value=warmer)
         delay = limit.delay.total_seconds()
@@ -140,35 +156,36 @@ class Script:
                 f"It rings: {name} is above {limit.high:g} °C. The alarm says what to do.",
                 f"{wall}/alarms",
             )
-            await self._sleep(LEFT_RINGING)
+            await self._sleep(self._pace.ringing)
         await self._end(place.probe.id)
         if await self._wait_for(lambda: alarm("returned")) is not None:
             self._tell(
                 "The lamp is off, the air is good again, the alarm is over. It stays on the page"
                 " until somebody acknowledges it: do that."
             )
+        return True
 
-    async def _hole(self) -> None:
+    async def _hole(self) -> bool:
         edge = next((one for one in self._site.edges if one.id in self._cables), None)
         if edge is None:
-            return
+            return False
         cable, name = self._cables[edge.id], edge.name.en if edge.name else edge.id
         probe = next(one for one in edge.devices() if one.model in PROBES)
         curve = f"{self._house.address}/spaces/{probe.space}"
         begun = self._now()
         cable.pull()
         self._tell(
-            f"The network cable of the edge {name} is out for {PULLED:.0f} s. What it measures is"
-            " UNKNOWN on the wall; it goes on measuring, into its journal.",
+            f"The network cable of the edge {name} is out for {self._pace.pulled:.0f} s. What it"
+            " measures is UNKNOWN on the wall; it goes on measuring, into its journal.",
             f"{self._house.address}/",
         )
         try:
-            await self._sleep(PULLED)
+            await self._sleep(self._pace.pulled)
         finally:
             cable.plug()
         ended = self._now()
         self._tell("The cable is in again.")
-        wanted = PULLED / probe.period.total_seconds()
+        wanted = self._pace.pulled / probe.period.total_seconds()
 
         async def filled() -> int | None:
             window = f"since={_written(begun)}&until={_written(ended)}"
@@ -184,11 +201,12 @@ class Script:
                 " those seconds are in its curve, each once.",
                 curve,
             )
+        return True
 
-    async def _robot(self) -> None:
-        robot = next((one for _, one in self._site.devices() if isinstance(one, Robot)), None)
-        if robot is None or not self._site.fleet.stations:
-            return
+    async def _robot(self) -> bool:
+        robot = _robot_of(self._site)
+        if robot is None:
+            return False
         name = robot.name.en if robot.name else robot.id
 
         async def under_way() -> bool | None:
@@ -196,19 +214,23 @@ class Script:
             return True if robot.id in state["busy"] else None
 
         if await self._wait_for(under_way) is None:
-            return
-        await self._begin(robot.id, What.EMERGENCY_STOP, seconds=RED_BUTTON)
+            return False
+        await self._begin(robot.id, What.EMERGENCY_STOP, seconds=self._pace.pressed)
         self._tell(
-            f"Somebody pressed the red button of {name} on its way. It waits {RED_BUTTON:.0f} s;"
-            " so does its delivery.",
+            f"Somebody pressed the red button of {name} on its way. It waits"
+            f" {self._pace.pressed:.0f} s; so does its delivery.",
             f"{self._house.address}/robots",
         )
-        await self._sleep(RED_BUTTON)
+        await self._sleep(self._pace.pressed)
         await self._end(robot.id)
         self._tell("The button is released; the robot goes on by itself.")
+        return True
 
     async def _chance(self, random: Random) -> None:
         probes = sorted(one.id for _, one in self._site.devices() if one.model in PROBES)
+        if not probes:
+            return
+        self._say("From now on a probe fails now and then, by chance.")
         # The first of them is meant for those who watch for a minute only.
         for pause, device, what, seconds in islice(mishaps(random, probes, probes), 1, None):
             await self._sleep(pause)
@@ -232,15 +254,6 @@ class Script:
 
     async def _order(self, order: dict[str, Any]) -> dict[str, Any]:
         return await send(self._house.control_port, order)
-
-    async def _temperature(self, space: str) -> float:
-        told = await self._house.get(f"/api/v1/spaces/{space}") or {"gauges": []}
-        values = (
-            one["value"]
-            for one in told["gauges"]
-            if one["quantity"] == Quantity.AIR_TEMPERATURE and one["value"] is not None
-        )
-        return next(values, 0.0)
 
     async def _wait_for(self, look: Callable[[], Awaitable[Any]]) -> Any:
         """Look until there is something to see; None when nothing comes."""
@@ -267,9 +280,30 @@ def cables(house: House) -> dict[str, Cable]:
     return {}
 
 
+async def _temperature(house: House, space: str) -> float:
+    told = await house.get(f"/api/v1/spaces/{space}") or {"gauges": []}
+    values = (
+        one["value"]
+        for one in told["gauges"]
+        if one["quantity"] == Quantity.AIR_TEMPERATURE and one["value"] is not None
+    )
+    return next(values, 0.0)
+
+
+def _has_something_planned(site: Site) -> bool:
+    able = _showcase(site) is not None or _robot_of(site) is not None
+    return able or any(True for _ in _kiosks(site))
+
+
 def _kiosks(site: Site) -> Iterator[Kiosk]:
     for edge in site.edges:
         yield from edge.kiosks
+
+
+def _robot_of(site: Site) -> Robot | None:
+    """Give a robot that has somewhere to go."""
+    robots = (one for _, one in site.devices() if isinstance(one, Robot))
+    return next(robots, None) if site.fleet.stations else None
 
 
 def _showcase(site: Site) -> Showcase | None:

@@ -47,7 +47,7 @@ def test_counters_go_on_from_where_they_stood_over_any_number_of_days(
     path = tmp_path_factory.mktemp("day") / "ledger.jsonl"
     stood, passed = [0] * 14, [0] * 14
     for day in days:
-        yesterday = read_yesterday(path)
+        yesterday = read_yesterday(path, 14)
         with Ledger(path, lambda: T0) as ledger:
             bench = a_bench(ledger, yesterday)
             counters = bench.counters[COUNTER]
@@ -85,7 +85,7 @@ def test_loans_stay_lent(
         through = assemble(around(Yesterday(), ledger)).collection
     cards, items = list(through.patrons)[:6], list(through.items)[:10]
     for part in (deeds[:split], deeds[split:]):
-        yesterday = read_yesterday(path)
+        yesterday = read_yesterday(path, 14)
         with Ledger(path, lambda: T0) as ledger:
             today = assemble(around(yesterday, ledger))
             for deed, card, item in part:
@@ -115,7 +115,7 @@ def test_a_lent_book_has_a_released_tag_and_one_that_came_back_a_secured_one(
     with Ledger(path, lambda: T0) as ledger:
         ledger("loan", action="checkout", item=out, patron=card, ok=True)
         ledger("loan", action="checkin", item=back, patron=card, ok=True)
-        whole = assemble(Surroundings(SITE, ledger, lambda: T0, yesterday=read_yesterday(path)))
+        whole = assemble(Surroundings(SITE, ledger, lambda: T0, yesterday=read_yesterday(path, 14)))
     (patrons,) = whole.patrons
     assert patrons.holdings.books[out].afi == patrons.released
     assert patrons.holdings.books[back].afi == patrons.secured
@@ -127,7 +127,7 @@ def test_a_line_that_a_kill_cut_off_is_left_out(tmp_path: Path) -> None:
         ledger("pulse", device=COUNTER, channel=0, total=3, counter=5)
     with path.open("ab") as file:
         file.write(b'{"kind":"pulse","at":1,"dev')
-    assert read_yesterday(path).counters == {(COUNTER, 0): 5}
+    assert read_yesterday(path, 14).counters == {(COUNTER, 0): 5}
 
 
 def test_the_part_that_was_put_aside_is_read_first(tmp_path: Path) -> None:
@@ -136,4 +136,4 @@ def test_the_part_that_was_put_aside_is_read_first(tmp_path: Path) -> None:
         for total in range(1, 4):
             ledger("pulse", device=COUNTER, channel=0, total=total, counter=total)
     assert path.with_name("ledger.jsonl.1").exists()
-    assert read_yesterday(path).passed == {(COUNTER, 0): 3}
+    assert read_yesterday(path, 14).passed == {(COUNTER, 0): 3}
