@@ -31,6 +31,7 @@ MADE = (
     "broker/nats.conf",
     "broker/jetstream/*",
     "*/patron.key",
+    "*/patron.key.new",
 )
 """What the processes of a library write, as patterns."""
 FOLDERS = ("logs", "pids", "broker", "broker/jetstream", "broker/jetstream/*")
