@@ -145,7 +145,8 @@ async def _live(
         say("Stop with Ctrl-C.")
     script = None
     if not plan.calm:
-        playing = Script(house, pulled, say, now).run(plan.seed)
+        new = house.claim is None or not house.claim.kept
+        playing = Script(house, pulled, say, now).run(plan.seed, planned=new)
         script = group.create_task(playing, name="small troubles")
     try:
         await _count_down(plan.duration)

@@ -137,7 +137,7 @@ def _put_aside(folder: Path, say: Callable[[str], None]) -> None:
         raise FolderError(
             f"The building in {folder} should become {previous}, but that is something else, which"
             " this program did not make. Nothing was touched. Move it, or give another folder with"
-            " --data, or go on with the building: --keep."
+            " --data, or go on with the building (./run --keep)."
         )
     if previous.exists():
         _demand_only_own(previous)
@@ -146,7 +146,7 @@ def _put_aside(folder: Path, say: Callable[[str], None]) -> None:
         removed = " (the one before it is removed)"
     folder.rename(previous)
     say(f"A new building begins. The last one is now in {previous}{removed}.")
-    say("To go on with a building instead of beginning anew: --keep.")
+    say("To go on with a building instead of beginning anew: ./run --keep")
 
 
 # Whose it is
@@ -170,7 +170,7 @@ def _demand_only_own(folder: Path) -> None:
         raise FolderError(
             f"{folder} holds {_some(found)}, which this program did not make. Nothing was touched."
             " Move that elsewhere, or give another folder with --data, or go on with the building"
-            " that is there: --keep."
+            " that is there (./run --keep)."
         )
 
 

@@ -77,13 +77,16 @@ class Script:
         self._pace = pace
         self._failing: set[str] = set()
 
-    async def run(self, seed: int) -> None:
-        """Play every trouble that the site has the things for, then let probes fail by chance."""
+    async def run(self, seed: int, *, planned: bool = True) -> None:
+        """Play what is planned, as far as the site has the things for it; then leave it to chance.
+
+        A building that goes on has had its planned troubles.
+        """
         try:
-            if self._cables or _has_something_planned(self._site):
+            if planned and (self._cables or _has_something_planned(self._site)):
                 text = "Small troubles come in the next minutes; each is told here (--calm: none)."
                 self._say(text)
-            await self.play()
+                await self.play()
             await self._chance(Random(f"{seed}/mishaps"))  # noqa: S311 - a story, not secrets
         finally:
             await self._mend()
