@@ -9,9 +9,6 @@ from typing import Any
 from contracts.instants import Instant
 from simulators.faults import JUMP, What
 
-POLL = b'{"kind":"poll"'
-"""How a line begins that says nothing about counters and loans; most lines do."""
-
 
 @dataclass(slots=True)
 class Yesterday:
@@ -28,7 +25,7 @@ class Yesterday:
 
 
 def read_yesterday(path: Path, channels: int) -> Yesterday:
-    """Read a ledger, the part that was put aside included; a counter has so many channels."""
+    """Read a ledger; a counter has so many channels."""
     found = Yesterday()
     for row in _rows(path):
         if found.founded is None:
@@ -45,14 +42,13 @@ def read_yesterday(path: Path, channels: int) -> Yesterday:
 
 
 def _rows(path: Path) -> Iterator[dict[str, Any]]:
-    for part in (path.with_name(path.name + ".1"), path):
-        if not part.exists():
-            continue
-        with part.open("rb") as lines:
-            for line in lines:
-                # The last line may have been cut off by a kill.
-                if not line.startswith(POLL) and line.endswith(b"\n"):
-                    yield json.loads(line)
+    if not path.exists():
+        return
+    with path.open("rb") as lines:
+        for line in lines:
+            # The last line may have been cut off by a kill.
+            if line.endswith(b"\n"):
+                yield json.loads(line)
 
 
 def _meddle(found: Yesterday, row: dict[str, Any], channels: int) -> None:

@@ -21,7 +21,9 @@ MADE = (
     f"{MARK}.new",
     "control-port",
     "ledger.jsonl",
-    "ledger.jsonl.1",
+    "polls.jsonl",
+    "polls.jsonl.1",
+    "ledger.jsonl.1",  # of 0.1
     "pad-1",
     "journal-*.sqlite3*",
     "import-*.sqlite3*",

@@ -130,10 +130,10 @@ def test_a_line_that_a_kill_cut_off_is_left_out(tmp_path: Path) -> None:
     assert read_yesterday(path, 14).counters == {(COUNTER, 0): 5}
 
 
-def test_the_part_that_was_put_aside_is_read_first(tmp_path: Path) -> None:
+def test_counters_are_known_however_many_polls_there_were_since(tmp_path: Path) -> None:
     path = tmp_path / "ledger.jsonl"
     with Ledger(path, lambda: T0, largest=200) as ledger:
-        for total in range(1, 4):
-            ledger("pulse", device=COUNTER, channel=0, total=total, counter=total)
-    assert path.with_name("ledger.jsonl.1").exists()
+        ledger("pulse", device=COUNTER, channel=0, total=3, counter=5)
+        for _ in range(50):
+            ledger("poll", device=COUNTER, words=[0] * 16)
     assert read_yesterday(path, 14).passed == {(COUNTER, 0): 3}
