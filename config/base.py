@@ -6,7 +6,14 @@ from datetime import timedelta
 from typing import Annotated, Any, NamedTuple, TypeAlias
 from zoneinfo import available_timezones
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, StringConstraints
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    StringConstraints,
+    model_validator,
+)
 from pydantic_core import PydanticCustomError
 
 Place: TypeAlias = tuple[str | int, ...]
@@ -89,7 +96,19 @@ Zone = Annotated[str, AfterValidator(_zone)]
 
 
 class Name(Model):
-    """What people call a thing."""
+    """What people call a thing; where one language is left out, the other stands for both."""
 
     en: str
     zh: str
+
+    @model_validator(mode="before")
+    @classmethod
+    def _in_one_language(cls, given: Any) -> Any:
+        if isinstance(given, str):
+            given = {"en": given}
+        if not isinstance(given, dict):
+            return given
+        told = [text for text in (given.get("en"), given.get("zh")) if text not in (None, "")]
+        if not told:
+            raise ValueError("a name needs English (en), Chinese (zh), or both; give one")
+        return {**given, "en": given.get("en") or told[0], "zh": given.get("zh") or told[0]}

@@ -56,7 +56,8 @@ def _carry_out(
             )
             return {"since": fault.since, "until": fault.until}
         case "clear":
-            faults.clear(_text(message, "device"))
+            ended = faults.clear(_text(message, "device"))
+            return {"was": None if ended is None else ended.what}
         case "quiet":
             quiet()
         case "state":

@@ -38,6 +38,8 @@ class What(StrEnum):
     """The connection ends in the middle of the answer."""
     POWER_ON = "power-on"
     """A probe answers 85 °C, as many do before their first measurement."""
+    WARM = "warm"
+    """The air at a probe is [degrees, 6] warmer than in its room: a lamp was left on."""
     TRIP = "trip"
     """An air conditioner stands still and says so."""
     RESET = "reset"
@@ -52,6 +54,8 @@ class What(StrEnum):
     """A tag is taken away at the moment at which its AFI is to be written."""
     LOCKED = "locked"
     """Tags refuse to have their AFI written."""
+    BLOCKED_CARD = "blocked-card"
+    """Whoever comes to a kiosk has a card that is blocked."""
     EMERGENCY_STOP = "emergency-stop"
     """Somebody presses a robot's red button."""
     FAIL_ACTION = "fail-action"
@@ -89,6 +93,10 @@ WIRE = frozenset(
     }
 )
 """Ways to fail that any Modbus unit has."""
+JUMP = 1000
+"""Pulses of a jump that names no number."""
+IN_THE_BUILDING = frozenset({What.WARM})
+"""Happen in the building: what the device answers is right."""
 MOMENTARY = frozenset({What.RESET, What.JUMP, What.FAIL_ACTION, What.REBOOT})
 """Happen once and are over."""
 
@@ -142,33 +150,33 @@ class Faults:
         self, target: str, what: str, seconds: float | None = None, value: float | None = None
     ) -> Fault:
         """Start a fault, replacing an earlier one; raise SimulatorError when it cannot be."""
-        if target not in self._possible:
-            raise SimulatorError(f"no device or link {target!r}; there are {self.targets()}")
-        possible = self._possible[target]
+        possible = self._possible_for(target)
         if what not in possible:
-            raise SimulatorError(f"{target} cannot fail by {what!r}; it can by {sorted(possible)}")
+            ways = ", ".join(sorted(possible))
+            raise SimulatorError(f"{target} cannot fail by {what!r}; it can by: {ways}")
         since = self._now()
         until = None if seconds is None else since + round(seconds * SECOND)
         if what in MOMENTARY:
             until = since
         fault = Fault(target, What(what), since, until, value)
-        self._ledger("fault", device=target, what=what, since=since, until=until)
+        self._ledger("fault", device=target, what=what, since=since, until=until, value=value)
         if what not in MOMENTARY:
             self._active[target] = fault
         if target in self._begin:
             self._begin[target](fault)
         return fault
 
-    def clear(self, target: str) -> None:
-        """End a fault now; nothing happens when there is none."""
-        if target not in self._possible:
-            raise SimulatorError(f"no device or link {target!r}; there are {self.targets()}")
+    def clear(self, target: str) -> Fault | None:
+        """End a fault now, and give it; None when there was none."""
+        self._possible_for(target)
         fault = self._active.pop(target, None)
         now = self._now()
         if fault is not None and (fault.until is None or fault.until > now):
             self._ledger("fault", device=target, what=fault.what, since=fault.since, until=now)
             if target in self._end:
                 self._end[target](fault)
+            return fault
+        return None
 
     def on(self, target: str) -> Fault | None:
         """Give the fault that a device or link has now."""
@@ -177,6 +185,12 @@ class Faults:
             del self._active[target]
             return None
         return fault
+
+    def _possible_for(self, target: str) -> frozenset[What]:
+        if target not in self._possible:
+            known = ", ".join(self.targets())
+            raise SimulatorError(f"no device, link or kiosk {target!r}; there are: {known}")
+        return self._possible[target]
 
     def targets(self) -> list[str]:
         """Name everything that can fail."""

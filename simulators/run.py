@@ -22,16 +22,19 @@ from simulators.building.visitors import People, expected
 from simulators.building.world import World
 from simulators.control import orders, serve_control
 from simulators.errors import refusals
-from simulators.faults import LIBRARY_SYSTEM, TAG_READER, WIRE, Faults, mishaps
+from simulators.faults import LIBRARY_SYSTEM, TAG_READER, WIRE, Faults, What, mishaps
 from simulators.ground_truth import Ledger
+from simulators.modbus.devices.adam_6051 import CHANNELS
 from simulators.modbus.server import demand_loopback
 from simulators.modbus.site_devices import Bench, lanes
-from simulators.readers.self_check import run_circulation
+from simulators.readers.self_check import Surroundings, assemble
 from simulators.readers.stack_requests import Ask, post
 from simulators.robots.fleet import RobotInHouse, robots, run_robots, under_way
+from simulators.yesterday import read_yesterday
 
 log = logging.getLogger(__name__)
 
+LEDGER = "ledger.jsonl"
 TICK = 0.25
 """Real seconds between two steps of the world."""
 LONGEST_TICK = 5.0
@@ -145,30 +148,41 @@ async def run_simulators(
 ) -> None:
     """Run every device of every edge until cancelled; the ledger is `data/ledger.jsonl`.
 
+    Where there is a ledger already, counters and loans go on from where it left them.
     Raises SimulatorError for a site that cannot be simulated, or a port that is taken. A part that
     fails ends them all.
     """
     links = [link for edge in site.edges for link in edge.links if isinstance(link, ModbusTcp)]
     for link in links:
         demand_loopback(link.id, link.host)
-    with Ledger(data / "ledger.jsonl", now, polls=options.log_polls) as ledger:
+    yesterday = read_yesterday(data / LEDGER, CHANNELS)
+    with Ledger(data / LEDGER, now, polls=options.log_polls) as ledger:
         random = Random(f"{options.seed}/people")  # noqa: S311 - a simulation, not secrets
         people = People(*lanes(site), random, options.visits_per_day)
         world = World(site, options.starts or beginning(site, now()), options.seed, people)
-        bench = Bench(world, Faults(ledger, now), ledger, options.seed)
+        bench = Bench(
+            world,
+            Faults(ledger, now),
+            ledger,
+            options.seed,
+            passed=dict(yesterday.passed),
+            yesterday=yesterday,
+        )
         servers = [(link, bench.server(link)) for link in links]
         token = partial(secrets.token_hex, 6)
         fleet = robots(site, ledger, bench.faults, now, io_for, token)
         for _, device in site.devices():
             if device.id not in bench.faults.targets():
                 bench.faults.admit(device.id, _WAYS.get(type(device), WIRE))
+        for kiosk in (kiosk for edge in site.edges for kiosk in edge.kiosks):
+            bench.faults.admit(kiosk.id, {What.BLOCKED_CARD})
         day = _Day(world, bench, fleet, options)
         try:
             async with asyncio.TaskGroup() as group:
                 for link, server in servers:
                     group.create_task(server.run(link.host, link.port), name=f"link {link.id}")
                 _inhabit(group, day, bench, now, sleep)
-                circulation = run_circulation(
+                around = Surroundings(
                     site,
                     ledger,
                     now,
@@ -176,8 +190,9 @@ async def run_simulators(
                     day.busyness,
                     _asking(options.gateway),
                     day.activity,
+                    yesterday,
                 )
-                group.create_task(circulation, name="circulation")
+                group.create_task(assemble(around).run(), name="circulation")
                 group.create_task(run_robots(fleet), name="robots")
         except BaseExceptionGroup as failed:
             refused = refusals(failed)

@@ -143,6 +143,14 @@ class Collection:
         self.loans[barcode] = Loan(card, at + LOAN_PERIOD)
         return self._done("cancel-checkin", card, barcode)
 
+    def restore(self, change: str, card: str, barcode: str, at: datetime) -> None:
+        """Carry out a change that was made at another time, by its name in the ledger."""
+        loan = self.loans.pop(barcode, None)
+        if change in ("checkout", "cancel-checkin"):
+            self.loans[barcode] = Loan(card, at + LOAN_PERIOD)
+        elif change == "renew" and loan is not None:
+            self.loans[barcode] = Loan(card, at + LOAN_PERIOD, loan.renewals + 1)
+
     def take_changes(self) -> list[Verdict]:
         """Give the state changes since the last call, oldest first."""
         taken, self.changes = self.changes, []

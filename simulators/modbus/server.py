@@ -15,7 +15,7 @@ from random import Random
 from typing import NamedTuple
 
 from simulators.errors import SimulatorError
-from simulators.faults import Fault, Faults, What
+from simulators.faults import IN_THE_BUILDING, Fault, Faults, What
 from simulators.ground_truth import Ledger
 from simulators.listening import listen
 from simulators.modbus.pdu import Reply, answer, exception
@@ -188,7 +188,7 @@ class ModbusServer:
             writer.write(frame[: len(frame) // 2])
             await writer.drain()
             return False
-        self._record(request, unit, reply, what)
+        self._record(request, unit, reply, None if what in IN_THE_BUILDING else what)
         if fault is not None and what is What.TRICKLE:
             for byte in frame:
                 writer.write(bytes((byte,)))

@@ -14,7 +14,7 @@ from simulators.building.air_conditioner import Setpoints
 from simulators.building.visitors import Lane
 from simulators.building.world import World
 from simulators.errors import SimulatorError
-from simulators.faults import WIRE, Fault, Faults, What
+from simulators.faults import JUMP, WIRE, Fault, Faults, What
 from simulators.ground_truth import Ledger
 from simulators.modbus.devices.adam_6051 import CHANNELS, Counters, adam_6051
 from simulators.modbus.devices.custom import Custom, Measure
@@ -24,11 +24,14 @@ from simulators.modbus.devices.vaisala_hmp import vaisala_hmp
 from simulators.modbus.devices.xy_md02 import xy_md02
 from simulators.modbus.registers import Registers
 from simulators.modbus.server import ModbusServer, Unit
+from simulators.yesterday import Yesterday
 
 PROBES = {"xy-md02": xy_md02, "vaisala-hmp": vaisala_hmp}
 """Register files by model, for probes of temperature and humidity."""
 
 
+WARMER = 6.0
+"""Degrees by which a lamp warms a probe when nothing else is said."""
 OFTEN = timedelta(seconds=3)
 
 
@@ -45,7 +48,8 @@ class Bench:
     """Probes of which a few seconds without an answer are noticed."""
     counters: dict[str, Counters] = field(default_factory=dict)
     passed: dict[tuple[str, int], int] = field(default_factory=dict)
-    """People by device and channel, since the start."""
+    """People by device and channel, since the building was begun."""
+    yesterday: Yesterday = field(default_factory=Yesterday)
 
     def server(self, link: ModbusTcp) -> ModbusServer:
         """Give the server of one link; raise SimulatorError for a model that is not known."""
@@ -99,6 +103,9 @@ class Bench:
             return unit.registers()
         if device.model == "adam-6051":
             counters = self.counters[device.id] = Counters()
+            for (name, channel), value in self.yesterday.counters.items():
+                if name == device.id:
+                    counters.values[channel] = value
             meddle = _meddling(counters)
             self.faults.admit(device.id, WIRE | {What.RESET, What.JUMP}, meddle)
             return adam_6051(counters)
@@ -124,11 +131,21 @@ class Bench:
     def _element(self, device: ModbusDevice) -> Probe:
         random = Random(f"{self.seed}/{device.id}")  # noqa: S311 - noise, not secrets
         powered_on = self._failing(device.id, What.POWER_ON)
-        element = self.probes[device.id] = Probe(self.world.air(device.space), random, powered_on)
+        air = self.world.air(device.space)
+        element = self.probes[device.id] = Probe(air, random, powered_on, self._warmer(device.id))
         if device.period <= OFTEN:
             self.often_polled.add(device.id)
-        self.faults.admit(device.id, WIRE | {What.POWER_ON})
+        self.faults.admit(device.id, WIRE | {What.POWER_ON, What.WARM})
         return element
+
+    def _warmer(self, device: str) -> Callable[[], float]:
+        def warmer() -> float:
+            fault = self.faults.on(device)
+            if fault is None or fault.what is not What.WARM:
+                return 0.0
+            return WARMER if fault.value is None else fault.value
+
+        return warmer
 
     def _failing(self, device: str, what: What) -> Callable[[], bool]:
         def failing() -> bool:
@@ -144,7 +161,7 @@ def _meddling(counters: Counters) -> Callable[[Fault], None]:
             if fault.what is What.RESET:
                 counters.clear(channel)
             elif fault.what is What.JUMP:
-                counters.pulse(channel, 1000 if fault.value is None else int(fault.value))
+                counters.pulse(channel, JUMP if fault.value is None else int(fault.value))
 
     return meddle
 

@@ -45,6 +45,8 @@ class Patrons:
     random: Random
     busyness: Callable[[], float]
     activity: Activity
+    card_is_blocked: Callable[[], bool] = lambda: False
+    """Whether the next reader's card is blocked, by order."""
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
     visits: int = 0
 
@@ -65,17 +67,20 @@ class Patrons:
         self.visits += 1
         self._staff_put_right()
         # The first two borrow, so that even a short run sees loans; then the third brings back.
-        if self.visits > 2 and (self.visits == 3 or self.random.random() < RETURNING):
+        if self.card_is_blocked():
+            await self._borrow(blocked=True)
+        elif self.visits > 2 and (self.visits == 3 or self.random.random() < RETURNING):
             await self._bring_back()
         else:
-            await self._borrow(hopeless=self.visits > 5 and self.random.random() < HOPELESS)
+            hopeless = self.visits > 5 and self.random.random() < HOPELESS
+            blocked = hopeless and self.random.random() < 0.5
+            await self._borrow(blocked=blocked, home="reference" if hopeless else "open")
 
-    async def _borrow(self, *, hopeless: bool) -> None:
-        blocked = hopeless and self.random.random() < 0.5
+    async def _borrow(self, *, blocked: bool, home: str = "open") -> None:
         cards = [
             one.card for one in self.collection.patrons.values() if bool(one.blocked) is blocked
         ]
-        books = self._free("reference" if hopeless and not blocked else "open")
+        books = self._free("open" if blocked else home)
         if not cards or not books:
             return
         card = self.random.choice(cards)

@@ -9,7 +9,7 @@ from config.links import Robot, SerialReader, Sip2, Vda5050
 from config.site import Edge, Kiosk, Site
 from contracts.instants import Instant, moment
 from simulators.activity import Activity
-from simulators.faults import NONE, Note, Troubles
+from simulators.faults import NONE, Note, Troubles, What
 from simulators.library_system.collection import Collection, found_library
 from simulators.library_system.server import Sip2Server
 from simulators.modbus.server import demand_loopback
@@ -18,6 +18,7 @@ from simulators.readers.holdings import Holdings, tag_everything
 from simulators.readers.stack_requests import Ask, StacksRequests, route
 from simulators.rfid.feig_reader import FeigReader
 from simulators.rfid.pad import Pad
+from simulators.yesterday import Yesterday
 
 
 @dataclass(slots=True)
@@ -31,6 +32,7 @@ class Surroundings:
     busyness: Callable[[], float] = lambda: 1.0
     ask: Ask | None = None
     activity: Activity = field(default_factory=Activity)
+    yesterday: Yesterday = field(default_factory=Yesterday)
     seed: int = 1
 
     def random(self, what: str) -> Random:
@@ -82,8 +84,7 @@ async def run_circulation(
 
 def assemble(world: Surroundings) -> Circulation:
     """Build every part that the site has; one collection serves the whole site."""
-    local = moment(world.now()).astimezone(world.site.zone)
-    collection = found_library(world.random("collection"), local)
+    collection = _collection(world)
     pads = {
         link.devices[0].id: link.devices[0]
         for edge in world.site.edges
@@ -98,6 +99,17 @@ def assemble(world: Surroundings) -> Circulation:
     for edge in world.site.edges:
         _furnish(world, edge, whole, holdings)
     return whole
+
+
+def _collection(world: Surroundings) -> Collection:
+    """Found the library, and change it as it was changed since."""
+    zone, before = world.site.zone, world.yesterday
+    founded = world.now() if before.founded is None else before.founded
+    collection = found_library(world.random("collection"), moment(founded).astimezone(zone))
+    for row in before.loans:
+        at = moment(row["at"]).astimezone(zone)
+        collection.restore(row["action"], row["patron"], row["item"], at)
+    return collection
 
 
 def _furnish(world: Surroundings, edge: Edge, whole: Circulation, holdings: Holdings) -> None:
@@ -138,7 +150,13 @@ def _patrons(
         world.random(kiosk.id),
         world.busyness,
         world.activity,
+        card_is_blocked=lambda: _card_is_blocked(world.faults, kiosk.id),
     )
+
+
+def _card_is_blocked(faults: Troubles, kiosk: str) -> bool:
+    fault = faults.on(kiosk)
+    return fault is not None and fault.what == What.BLOCKED_CARD
 
 
 def _requests(

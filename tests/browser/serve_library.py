@@ -39,7 +39,6 @@ from contracts.records import (
 )
 from contracts.topics import Address
 from drivers.registry import build, card, open_link
-from edge.composition import io_for
 from gateway.commands.requests import Desk, Order
 from gateway.composition import serve
 from gateway.devices.snapshot import Live

@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from datetime import datetime
 from pathlib import Path
@@ -18,6 +18,8 @@ from config.loader import load_site
 from contracts.instants import Instant
 from simulators.activity import Activity
 from simulators.errors import SimulatorError
+from simulators.faults import Faults, What
+from simulators.ground_truth import Ledger
 from simulators.library_system.collection import Collection, found_library
 from simulators.library_system.messages import checksum, seal
 from simulators.library_system.server import Sip2Server
@@ -407,6 +409,48 @@ def test_a_minute_of_readers_borrows_and_returns(tmp_path: Path) -> None:
         assert kiosk.done.count("out") >= 5
         assert kiosk.done.count("in") >= 1
         assert not world.activity.names() or patrons.pad.lying()
+
+    play(story())
+
+
+def test_by_order_whoever_comes_has_a_card_that_is_blocked(tmp_path: Path) -> None:
+    async def story() -> None:
+        with Ledger(tmp_path / "ledger.jsonl", lambda: T0) as ledger:
+            await ordered(Faults(ledger, lambda: T0))
+
+    async def ordered(faults: Faults) -> None:
+        world = example(tmp_path)
+        (kiosk,) = (kiosk.id for edge in world.site.edges for kiosk in edge.kiosks)
+        faults.admit(kiosk, {What.BLOCKED_CARD})
+        world.faults = faults
+        whole = assemble(world)
+        (patrons,) = whole.patrons
+        laid: list[list[str]] = []
+
+        async def watch(seconds: float) -> None:
+            await asyncio.sleep(0)
+
+        patrons.sleep = watch
+        put = patrons.pad.put
+
+        def noted(tags: Sequence[Tag]) -> None:
+            cards = [card for card, tag in patrons.holdings.cards.items() if tag in tags]
+            laid.append(cards)
+            put(tags)
+            # The reader sees at once that nothing comes of it.
+            if tags:
+                raise TimeoutError
+
+        patrons.pad.put = noted  # type: ignore[method-assign]
+        for blocked in (False, True, True, False):
+            faults.clear(kiosk)
+            if blocked:
+                faults.begin(kiosk, "blocked-card")
+            patrons.visits = 0
+            with suppress(TimeoutError):
+                await patrons._visit()
+            (card,) = laid[-1]
+            assert bool(whole.collection.patrons[card].blocked) is blocked
 
     play(story())
 

@@ -15,7 +15,7 @@ import pytest
 from pymodbus.client import AsyncModbusTcpClient
 
 from simulators.faults import WIRE, Faults
-from simulators.ground_truth import Ledger
+from simulators.ground_truth import POLLS, Ledger
 from simulators.modbus.devices.sensing import NOTHING, Sample
 from simulators.modbus.devices.vaisala_hmp import vaisala_hmp
 from simulators.modbus.devices.xy_md02 import xy_md02
@@ -35,7 +35,8 @@ class Wire:
     air: list[Sample] = field(default_factory=lambda: [Sample(21.0, 50.0)])
 
     def lines(self, kind: str) -> list[dict[str, Any]]:
-        rows = [json.loads(line) for line in self.path.read_text().splitlines()]
+        path = self.path.with_name(POLLS) if kind == "poll" else self.path
+        rows = [json.loads(line) for line in path.read_text().splitlines()]
         return [row for row in rows if row["kind"] == kind]
 
 

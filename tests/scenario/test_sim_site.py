@@ -204,7 +204,7 @@ def test_faults_reset_and_jump_come_by_order(play: Play, tmp_path: Path) -> None
             await send(control, {"do": "fault", "device": "probe-v2", "what": "power-on"})
             assert (await read(vaults, 2, 1, 1, input_=True)).registers == [850]
             await send(control, {"do": "fault", "device": "ac-v1", "what": "trip"})
-            with pytest.raises(SimulatorError, match="no device or link 'probe-v9'"):
+            with pytest.raises(SimulatorError, match="no device, link or kiosk 'probe-v9'"):
                 await send(control, {"do": "clear", "device": "probe-v9"})
 
     play(story())

@@ -2,14 +2,22 @@
 
 import asyncio
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from contracts.instants import SECOND, Instant
-from contracts.records import Reading
+from contracts.layouts import sample
+from edge.composition import build_devices
+from edge.journal.disk import Seams
 from edge.journal.journal import Journal
+from edge.journal.opening import Place
+from edge.journal.rows import Stamp
+from runtime.database import connect
+from runtime.folder import SystemFolder
+from runtime.host import system_host
 from tests.system.library import open_library, probes_site, rows
 from wenlan.example.library import House
 from wenlan.example.processes import until
@@ -23,18 +31,35 @@ POLLS = 360
 """An hour."""
 
 
-async def fill(data: Path, ends: Instant) -> None:
+async def fill(house: House, ends: Instant) -> None:
     """Write the hour into the edge's journal, as the edge would have."""
-    async with Journal(data / "journal-stacks.sqlite3", now) as journal:
-        for poll in range(POLLS):
-            at = ends - (POLLS - poll) * STEP
-            await journal.append(
-                [
-                    Reading(f"probe-{probe}/{name}", at, base + (poll + probe) % 7 / 10)
-                    for probe in range(1, PROBES + 1)
-                    for name, base in (("temperature", 18.0), ("humidity", 50.0))
-                ]
-            )
+    host, life = system_host(), "before"
+    cards = build_devices(house.site.edges[0], host, host.clock).cards
+    layouts = {card.device: card.layouts[0] for card in cards}
+    stamp = Stamp(ends, life)
+    with ThreadPoolExecutor(1) as executor:
+        seams = Seams(
+            host.clock.monotonic, lambda: stamp, executor, host.new_id, host.random.random
+        )
+        folder = SystemFolder(house.data)
+        place = Place(folder, "journal-stacks.sqlite3", connect, host.clock.monotonic)
+        async with Journal(place, life, seams, lambda _: life) as journal:
+            for poll in range(POLLS):
+                at = ends - (POLLS - poll) * STEP
+                tenths = poll % 7
+                journal.append(
+                    [
+                        sample(
+                            device,
+                            layout,
+                            layout.digest,
+                            at,
+                            {"temperature": (180 + tenths) / 10, "humidity": (500 + tenths) / 10},
+                        )
+                        for device, layout in layouts.items()
+                    ]
+                )
+                await journal.step()
 
 
 def stored_before(house: House, at: Instant) -> int:
@@ -49,7 +74,7 @@ def test_an_hour_of_backlog_is_complete_in_order_and_delays_nothing(
     async def story() -> tuple[Instant, float]:
         async with open_library(site, tmp_path / "data", opened=False) as (house, keeper, group):
             begun = now()
-            await fill(house.data, begun - STEP)
+            await fill(house, begun - STEP)
             keeper.keep(group, house.broker())
             keeper.keep(group, house.simulate("--calm"))
             keeper.keep(group, house.gateway())

@@ -12,7 +12,7 @@ import aiomqtt
 import pytest
 
 from config.loader import load_site
-from contracts.codec import encode
+from contracts.codec import encode, raws
 from contracts.messages import Batch
 from contracts.records import Reading
 from contracts.topics import of_edge
@@ -63,7 +63,9 @@ async def shout(house: House) -> None:
             good
         )
         await client.publish(foreign.journal, batch, qos=1)
-        whole = encode(Batch("odd-stream", 4, [Reading("odd/temperature", now(), 25.0)]))
+        whole = encode(
+            Batch("odd-stream", 4, raws([encode(Reading("odd/temperature", now(), 25.0))]))
+        )
         await client.publish(foreign.journal, whole, qos=1)
         await client.publish(foreign.journal, whole, qos=1)
 

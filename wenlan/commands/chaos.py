@@ -8,12 +8,15 @@ import asyncio
 import os
 import random
 import signal
+import sys
 from datetime import datetime
 from pathlib import Path
 
 from contracts.instants import SECOND, Instant, instant
 from wenlan import process
+from wenlan.example.folder import FolderError
 from wenlan.example.library import House, open_house, prepare
+from wenlan.example.ports import PortError
 from wenlan.example.processes import Supervisor, until
 from wenlan.example.settling import settle
 from wenlan.options import add_site
@@ -33,13 +36,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Run the kills; 1 when something was lost, doubled or altered."""
-    return process.run(run_chaos(options.site, options.data, options.rounds, options.seed))
+    """Run the kills; 1 when something was lost, doubled or altered, 2 for an unusable folder."""
+    try:
+        return process.run(run_chaos(options.site, options.data, options.rounds, options.seed))
+    except (FolderError, PortError) as error:
+        print(f"wenlan chaos: {error}", file=sys.stderr)
+        return 2
 
 
 async def run_chaos(site: Path, data: Path, rounds: int, seed: int) -> int:
-    """Run `rounds` kills; 0 when nothing was lost, doubled or altered and all is fresh again."""
-    house = prepare(site, data, 0)
+    """Run `rounds` kills; 0 when nothing was lost, doubled or altered and all is fresh again.
+
+    Raises FolderError and PortError.
+    """
+    house = prepare(site, data, 0, say)
     supervisor = Supervisor(house.data, now, say)
     chance = random.Random(seed)  # noqa: S311 - repeatable, not secret
     say(f"Chaos with seed {seed}: {rounds} kills of {', '.join(_victims(house))}")

@@ -3,16 +3,25 @@
 import argparse
 import asyncio
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+from simulators.errors import SimulatorError
 from wenlan import process
+from wenlan.example.cable import Cable
+from wenlan.example.folder import FolderError
 from wenlan.example.library import House, open_house, prepare
+from wenlan.example.ports import PortError
 from wenlan.example.processes import Supervisor
 from wenlan.example.settling import settle
+from wenlan.example.site import DEMO
+from wenlan.example.small_troubles import Script, cables
 from wenlan.options import add_site, seconds
 from wenlan.process import now, say
 from wenlan.proofs.report import examine
+
+STOPPED = 130
+"""Exit status of a run with a length that was interrupted: nothing was compared."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,19 +34,31 @@ class Plan:
     pace: float
     seed: int
     duration: float | None
+    keep: bool
+    calm: bool
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add what it takes."""
-    add_site(parser, data=".run/demo")
+    add_site(parser, data=str(DEMO))
     parser.add_argument("--for", dest="duration", type=seconds, help="stop after this long")
+    parser.add_argument(
+        "--keep", action="store_true", help="go on with the building that is in the data folder"
+    )
+    parser.add_argument(
+        "--calm", action="store_true", help="no small troubles, and nothing fails by chance"
+    )
     parser.add_argument("--port", type=int, default=8080, help="of the console (or the next free)")
     parser.add_argument("--pace", type=float, default=60.0, help="world seconds per second")
     parser.add_argument("--seed", type=int, default=1, help="of the world's chances")
 
 
 def run(options: argparse.Namespace) -> int:
-    """Run the library; 1 when a part did not come up or the sums do not agree."""
+    """Run the library.
+
+    Gives 1 when a part did not come up or the sums do not agree, 2 when the folder or a port is
+    not to be had, and 130 when a run with `--for` was interrupted.
+    """
     plan = Plan(
         site=options.site,
         data=options.data,
@@ -45,43 +66,107 @@ def run(options: argparse.Namespace) -> int:
         pace=options.pace,
         seed=options.seed,
         duration=options.duration,
+        keep=options.keep,
+        calm=options.calm,
     )
-    return process.run(run_demo(plan))
-
-
-async def run_demo(plan: Plan) -> int:
-    """Run the library; with a duration, stop by itself and say what happened."""
-    house = prepare(plan.site, plan.data, plan.http_port)
-    supervisor = Supervisor(house.data, now, say)
-    say(f"Opening {house.site.name.en} · {house.site.name.zh}")
-    say(f"  logs       {house.data / 'logs'}")
-    failures: list[BaseException] = []
     try:
-        async with asyncio.TaskGroup() as group:
-            try:
-                await open_house(
-                    house, supervisor, group, "--pace", str(plan.pace), "--seed", str(plan.seed)
-                )
-                say(f"\nOpen  {house.address}\n")
-                if plan.duration is None:
-                    say("Stop with Ctrl-C.")
-                    await asyncio.Event().wait()
-                await _count_down(plan.duration or 0)
-                await _close(house, supervisor)
-            finally:
-                await supervisor.end_all()
-                say("Closed.")
-    except* TimeoutError as failed:
-        failures += failed.exceptions
-    if failures:
-        say(f"FAILED: {failures[0]}. See {house.data / 'logs'}.")
+        house = prepare(plan.site, plan.data, plan.http_port, say, keep=plan.keep)
+    except (FolderError, PortError, OSError) as error:
+        print(f"wenlan demo: {error}", file=sys.stderr)
+        return 2
+    return process.run(run_demo(plan, house))
+
+
+async def run_demo(plan: Plan, house: House) -> int:
+    """Run the library; with a duration, stop by itself and say what happened."""
+    pulled = {} if plan.calm else cables(house)
+    house = replace(house, broker_ports={edge: cable.port for edge, cable in pulled.items()})
+    supervisor = Supervisor(house.data, now, say)
+    say(f"Opening {_title(house)}")
+    say(f"  files      {house.data}")
+    try:
+        failure = await _open(plan, house, supervisor, pulled)
+    except asyncio.CancelledError:
+        if plan.duration is None:
+            return 0
+        say("Stopped before its time: nothing was compared.")
+        return STOPPED
+    if failure is not None:
+        say(f"FAILED: {failure}. See {house.data / 'logs'}.")
         return 1
     report = await asyncio.to_thread(examine, house.site, house.data)
     say("\n" + report.text())
     return 0 if report.clean else 1
 
 
-async def _count_down(duration: float) -> None:
+async def _open(
+    plan: Plan, house: House, supervisor: Supervisor, pulled: dict[str, Cable]
+) -> BaseException | None:
+    """Run everything and end everything; give what failed, if something did."""
+    failures: list[BaseException] = []
+    try:
+        async with asyncio.TaskGroup() as group:
+            wires = [group.create_task(one.run(), name="cable") for one in pulled.values()]
+            try:
+                await _live(plan, house, supervisor, group, pulled)
+            except asyncio.CancelledError:
+                say("\nClosing …")
+                raise
+            finally:
+                await _end(supervisor)
+                for wire in wires:
+                    wire.cancel()
+    except* (TimeoutError, OSError, SimulatorError) as failed:
+        failures += failed.exceptions
+    return failures[0] if failures else None
+
+
+async def _end(supervisor: Supervisor) -> None:
+    try:
+        await supervisor.end_all()
+        say("Closed.")
+    except asyncio.CancelledError:
+        say("Ended at once. Nothing is lost: --keep goes on from here.")
+        raise
+
+
+async def _live(
+    plan: Plan,
+    house: House,
+    supervisor: Supervisor,
+    group: asyncio.TaskGroup,
+    pulled: dict[str, Cable],
+) -> None:
+    # What fails, and when, is told by the script: the simulators leave nothing to chance.
+    words = ("--calm", "--pace", str(plan.pace), "--seed", str(plan.seed))
+    await open_house(house, supervisor, group, *words)
+    say(f"\nOpen  {house.address}\n")
+    if plan.duration is None:
+        say("Stop with Ctrl-C.")
+    script = None
+    if not plan.calm:
+        new = house.claim is None or not house.claim.kept
+        playing = Script(house, pulled, say, now).run(plan.seed, planned=new)
+        script = group.create_task(playing, name="small troubles")
+    try:
+        await _count_down(plan.duration)
+    finally:
+        if script is not None:
+            script.cancel()
+            await asyncio.wait((script,))
+    say("Closing: the readers finish, the journals empty …")
+    await settle(house, supervisor)
+
+
+def _title(house: House) -> str:
+    name = house.site.name
+    return name.en if name.en == name.zh else f"{name.en} · {name.zh}"
+
+
+async def _count_down(duration: float | None) -> None:
+    if duration is None:
+        await asyncio.Event().wait()
+        return
     # A person watches a terminal; a file needs no progress.
     step = 10.0 if sys.stdout.isatty() else duration
     left = duration
@@ -90,8 +175,3 @@ async def _count_down(duration: float) -> None:
         left -= step
         if left > 0:
             say(f"  {left:.0f} s left")
-
-
-async def _close(house: House, supervisor: Supervisor) -> None:
-    say("Closing: the readers finish, the journals empty …")
-    await settle(house, supervisor)

@@ -1,17 +1,22 @@
 """`wenlan simulate`: the devices of a site, a recorded series, or an order to running devices."""
 
 import argparse
+import json
 import os
+import sys
 from pathlib import Path
 
 from config.site import Site
 from simulators.errors import SimulatorError
+from simulators.faults import What
 from simulators.ground_truth import Ledger
 from simulators.modbus.replay import first_probe, replay_of, run_replay, speed
 from simulators.run import Options, run_simulators
 from wenlan import process
+from wenlan.example.fault_words import ending, explain
 from wenlan.example.orders import send
 from wenlan.example.ports import free
+from wenlan.example.site import DEMO, ENVIRONMENT
 from wenlan.options import add_site, read_site, seconds
 from wenlan.process import now
 from wenlan.site_rules import load_checked_site
@@ -41,7 +46,8 @@ def run(options: argparse.Namespace) -> int:
     """Do what the options ask for; 2 when it cannot be done."""
     site = read_site(options, load_checked_site)
     process.begin_logging("simulate")
-    options.data.mkdir(parents=True, exist_ok=True)
+    if not (options.fault or options.clear):
+        options.data.mkdir(parents=True, exist_ok=True)
     return process.run(simulate(site, options))
 
 
@@ -49,7 +55,7 @@ async def simulate(site: Site, options: argparse.Namespace) -> int:
     """Do what the options ask for; 2 with a message when it cannot be done."""
     try:
         if options.fault or options.clear:
-            return await _order(options)
+            return await _order(site, options)
         if options.replay:
             return await _replay(site, options)
         control = int(os.environ.get("WENLAN_CONTROL_PORT") or free(0))
@@ -63,29 +69,51 @@ async def simulate(site: Site, options: argparse.Namespace) -> int:
         )
         await run_simulators(site, options.data, chosen, now)
     except (SimulatorError, OSError) as error:
-        print(f"wenlan simulate: {error}")
+        print(f"wenlan simulate: {error}", file=sys.stderr)
         return 2
     return 0
 
 
-async def _order(options: argparse.Namespace) -> int:
-    message: dict[str, object]
+async def _order(site: Site, options: argparse.Namespace) -> int:
+    port = _control_port(options)
     if options.clear:
-        message = {"do": "clear", "device": options.clear}
-    else:
-        device, what = options.fault
-        message = {"do": "fault", "device": device, "what": what}
-        message |= {"for": options.seconds, "value": options.value}
-    await send(_control_port(options), message)
-    print("Done.")
+        answer = await send(port, {"do": "clear", "device": options.clear})
+        print(_cleared(options.clear, answer["was"]))
+        return 0
+    device, what = options.fault
+    order = {"do": "fault", "device": device, "what": what}
+    answer = await send(port, order | {"for": options.seconds, "value": options.value})
+    told = explain(site, _console(options.data), device, What(what), options.value)
+    clear = f"{sys.argv[0]} simulate --clear {device} --data {options.data}"
+    print(told.happens)
+    print(ending(site, What(what), answer["until"], clear))
+    print(f"You will see:  {told.seen}")
     return 0
 
 
+def _cleared(device: str, was: str | None) -> str:
+    if was is None:
+        return f"Nothing was wrong with {device}."
+    return f"{device} is well again ({was} is over)."
+
+
+def _console(data: Path) -> str:
+    """Give the address of an example's console, as far as the folder tells."""
+    noted = data / ENVIRONMENT
+    known = json.loads(noted.read_text(encoding="utf-8")) if noted.exists() else {}
+    return str(known.get("WENLAN_GATEWAY_URL", ""))
+
+
 def _control_port(options: argparse.Namespace) -> int:
-    file = options.data / CONTROL
-    if not file.exists():
-        raise SimulatorError(f"{file} is missing: are simulators running with --data there?")
-    return int(file.read_text(encoding="utf-8"))
+    file: Path = options.data / CONTROL
+    if file.exists():
+        return int(file.read_text(encoding="utf-8"))
+    hint = ""
+    if (DEMO / CONTROL).exists():
+        hint = f" The example library keeps its files in {DEMO}: add  --data {DEMO}"
+    raise SimulatorError(
+        f"no simulators have run with --data {options.data}: {file} is missing.{hint}"
+    )
 
 
 async def _replay(site: Site, options: argparse.Namespace) -> int:

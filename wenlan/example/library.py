@@ -4,17 +4,18 @@ import asyncio
 import json
 import os
 import secrets
-import shutil
 import sys
 import urllib.error
 import urllib.request
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from config.site import Site
 from wenlan.example import nats
-from wenlan.example.ports import for_site, free
+from wenlan.example.folder import Claim, claim, demand_closed
+from wenlan.example.ports import demand_free, for_site, free
 from wenlan.example.processes import Part, Supervisor, until
 from wenlan.example.site import ENVIRONMENT
 from wenlan.site_rules import load_checked_site
@@ -30,6 +31,10 @@ class House:
     http_port: int
     broker_port: int
     environment: dict[str, str] = field(default_factory=dict)
+    claim: Claim | None = None
+    """Holds the folder for as long as the house stands."""
+    broker_ports: dict[str, int] = field(default_factory=dict)
+    """For edges that reach the broker by another port than everybody."""
 
     @property
     def address(self) -> str:
@@ -58,7 +63,14 @@ class House:
 
     def edges(self) -> list[Part]:
         """Give every edge of the site."""
-        return [self.part(f"edge-{edge.id}", "edge", edge.id) for edge in self.site.edges]
+        return [self._edge(edge.id) for edge in self.site.edges]
+
+    def _edge(self, name: str) -> Part:
+        part = self.part(f"edge-{name}", "edge", name)
+        if name not in self.broker_ports:
+            return part
+        own = {"WENLAN_BROKER_PORT": str(self.broker_ports[name])}
+        return replace(part, environment={**part.environment, **own})
 
     def simulate(self, *arguments: str) -> Part:
         """Give the devices."""
@@ -76,31 +88,44 @@ class House:
             return None
 
 
-def prepare(site_path: Path, data: Path, http_port: int) -> House:
-    """Choose ports, begin a new data folder (the one before is kept), and read the site.
+def prepare(
+    site_path: Path,
+    data: Path,
+    http_port: int,
+    say: Callable[[str], None] = lambda _: None,
+    *,
+    keep: bool = False,
+) -> House:
+    """Choose ports, read the site, and begin a building in `data` (with `keep`, go on with one).
 
-    With `http_port` 0 every port is one that the system chooses.
+    With `http_port` 0 every port is one that the system chooses. Raises ConfigError, FolderError,
+    and PortError for a port that must be free and is not.
     """
     data = data.resolve()
-    if data.exists():
-        previous = data.with_name(f"{data.name}.previous")
-        shutil.rmtree(previous, ignore_errors=True)
-        data.rename(previous)
-    data.mkdir(parents=True)
-    environment = for_site(site_path, os.environ, usual=http_port != 0)
+    # A second start is told of the first one, not of the ports that it holds.
+    demand_closed(data)
+    moved: list[str] = []
+    environment = for_site(site_path, os.environ, moved.append, usual=http_port != 0)
     environment["WENLAN_PAD"] = str(data / "pad-1")
     environment["WENLAN_SIP2_LOGIN"] = "kiosk"
     environment["WENLAN_SIP2_PASSWORD"] = secrets.token_urlsafe(12)
     port = free(http_port)
+    if http_port not in (0, port):
+        moved.append(f"Port {http_port} is taken by another program: the console is at {port}.")
     environment["WENLAN_GATEWAY_URL"] = f"http://127.0.0.1:{port}"
     environment["WENLAN_CONTROL_PORT"] = str(free(0))
-    shared = {key: value for key, value in environment.items() if "PASSWORD" not in key}
-    (data / ENVIRONMENT).write_text(json.dumps(shared, indent=2), encoding="utf-8")
     site = load_checked_site(site_path, {**os.environ, **environment}).site
     broker_port = int(
         environment.get("WENLAN_BROKER_PORT") or os.environ.get("WENLAN_BROKER_PORT", "1883")
     )
-    return House(site, site_path.resolve(), data, port, broker_port, environment)
+    demand_free(broker_port, "The example brings a broker of its own")
+    claimed = claim(data, site.site, say, keep=keep)
+    for line in moved:
+        say(line)
+    claimed.note(process=os.getpid(), address=environment["WENLAN_GATEWAY_URL"])
+    shared = {key: value for key, value in environment.items() if "PASSWORD" not in key}
+    (data / ENVIRONMENT).write_text(json.dumps(shared, indent=2), encoding="utf-8")
+    return House(site, site_path.resolve(), data, port, broker_port, environment, claimed)
 
 
 async def open_house(

@@ -2,10 +2,12 @@
 
 import re
 import socket
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 _PORT = re.compile(r"\$\{(WENLAN_[A-Z0-9_]*PORT):-(\d+)\}")
+
+FREE_CHOICE = "broker: mqtt://127.0.0.1:${WENLAN_BROKER_PORT:-1883}"
 
 
 def free(port: int, taken: set[int] | None = None) -> int:
@@ -23,7 +25,27 @@ def free(port: int, taken: set[int] | None = None) -> int:
     raise OSError("no free port on loopback")
 
 
-def for_site(path: Path, environment: Mapping[str, str], *, usual: bool) -> dict[str, str]:
+class PortError(Exception):
+    """A port that cannot be another is taken; says what to do."""
+
+
+def demand_free(port: int, what: str) -> None:
+    """Raise PortError when somebody listens on a port of this machine already."""
+    if free(port) != port:
+        raise PortError(
+            f"{what}, and port {port}, where it should listen, is taken by another program. End"
+            f" that one, or leave the choice to the example: write {FREE_CHOICE} in the site file,"
+            " and unset WENLAN_BROKER_PORT."
+        )
+
+
+def for_site(
+    path: Path,
+    environment: Mapping[str, str],
+    say: Callable[[str], None] = lambda _: None,
+    *,
+    usual: bool,
+) -> dict[str, str]:
     """Choose a free port for every `${WENLAN_…PORT:-n}` that the environment leaves open.
 
     `usual` prefers the file's own; else any will do, and two libraries never meet.
@@ -35,4 +57,6 @@ def for_site(path: Path, environment: Mapping[str, str], *, usual: bool) -> dict
             port = free(int(default) if usual else 0, taken)
             taken.add(port)
             chosen[name] = str(port)
+            if usual and port != int(default):
+                say(f"Port {default} is taken by another program: {name} is {port}.")
     return chosen

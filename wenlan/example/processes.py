@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from contracts.instants import Instant
+from wenlan.example.leftovers import DIARY, FOLDER_VARIABLE
 
 SHORTEST_PAUSE = 0.5
 LONGEST_PAUSE = 5.0
@@ -16,6 +17,8 @@ STEADY = 30.0
 """Seconds after which a process counts as having started well."""
 GRACE = 15.0
 """Seconds a process has to end after SIGTERM."""
+LAST_WORDS = 1000
+"""Bytes at the end of a log in which its last line is looked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +31,7 @@ class Part:
 
 
 class Supervisor:
-    """Keeps parts running. Their output goes to `logs/NAME.log` in `folder`."""
+    """Keeps parts running. Their output goes to `logs/NAME.log`, their ids to `pids/NAME`."""
 
     def __init__(
         self, folder: Path, now: Callable[[], Instant], say: Callable[[str], None]
@@ -39,7 +42,11 @@ class Supervisor:
         self._running: dict[str, asyncio.subprocess.Process] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._ending: set[str] = set()
-        (folder / "logs").mkdir(parents=True, exist_ok=True)
+        self._unwritten: list[str] = []
+        """Lines of the diary that the disk has not taken yet."""
+        self._disk_refuses = False
+        for name in ("logs", "pids"):
+            (folder / name).mkdir(parents=True, exist_ok=True)
 
     def keep(self, group: asyncio.TaskGroup, part: Part) -> None:
         """Start a part and keep it running until `end` is called for it."""
@@ -83,19 +90,19 @@ class Supervisor:
             if part.name in self._ending:
                 return
             pause = SHORTEST_PAUSE if loop.time() - begun > STEADY else pause
-            self.say(f"{part.name} ended ({_reason(code)}); starting it again")
+            why = self._why(part, code)
+            self.say(f"{part.name} ended ({_reason(code)}); starting it again{why}")
             await asyncio.sleep(pause)
             pause = min(pause * 2, LONGEST_PAUSE)
 
     async def _once(self, part: Part) -> int:
-        path = self._folder / "logs" / f"{part.name}.log"
-        with path.open("ab") as log:
+        with self._log(part).open("ab") as log:
             process = await asyncio.create_subprocess_exec(
                 *part.argv,
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
-                env={**os.environ, **part.environment},
+                env={**os.environ, **part.environment, FOLDER_VARIABLE: str(self._folder)},
                 start_new_session=True,
             )
         self._running[part.name] = process
@@ -110,10 +117,46 @@ class Supervisor:
         self._note(part.name, "ended", process.pid, code)
         return code
 
+    def _log(self, part: Part) -> Path:
+        return self._folder / "logs" / f"{part.name}.log"
+
+    def _why(self, part: Part, code: int) -> str:
+        """Give the last words of a part that ended by itself with a failure."""
+        if code <= 0:
+            return ""
+        lines = self._log(part).read_bytes()[-LAST_WORDS:].decode(errors="replace").splitlines()
+        return f"\n    {lines[-1].strip()}" if lines else ""
+
     def _note(self, name: str, what: str, pid: int, code: int | None = None) -> None:
         line = {"at": self._now(), "part": name, "what": what, "pid": pid, "code": code}
-        with (self._folder / "supervisor.jsonl").open("a", encoding="utf-8") as diary:
-            diary.write(json.dumps(line) + "\n")
+        self._unwritten.append(json.dumps(line) + "\n")
+        identity = self._folder / "pids" / name
+        try:
+            _append(self._folder / DIARY, "".join(self._unwritten))
+            self._unwritten.clear()
+            if what == "started":
+                identity.write_text(f"{pid}\n", encoding="utf-8")
+            else:
+                identity.unlink(missing_ok=True)
+        except OSError as error:
+            # A full disk is each process's own affair: they are kept running all the same.
+            if not self._disk_refuses:
+                self.say(f"{self._folder} cannot be written to: {error.strerror}")
+            self._disk_refuses = True
+        else:
+            self._disk_refuses = False
+
+
+def _append(path: Path, text: str) -> None:
+    """Append all of a text or nothing."""
+    with path.open("ab") as file:
+        before = file.tell()
+        try:
+            file.write(text.encode())
+            file.flush()
+        except OSError:
+            os.truncate(path, before)
+            raise
 
 
 def _reason(code: int) -> str:

@@ -17,6 +17,7 @@ from config.links import ModbusDevice
 from config.site import Site
 from contracts.instants import SECOND, Instant
 from runtime.database import Connection, one, rows
+from simulators.ground_truth import POLLS
 
 LONGEST_POLL = 3 * SECOND
 """A poll's readings bear one time; its answers came at most this long before or after."""
@@ -90,8 +91,9 @@ class Comparison:
 
 
 def read_ledger(path: Path) -> Iterator[dict[str, Any]]:
-    """Give every line of a ledger, the older file first; a torn last line is left out."""
-    for part in (path.with_name(path.name + ".1"), path):
+    """Give every line of a ledger: polls, the older file first, then the rest. No torn line."""
+    polls = path.with_name(POLLS)
+    for part in (polls.with_name(f"{POLLS}.1"), polls, path):
         if not part.exists():
             continue
         with part.open(encoding="utf-8") as lines:
@@ -106,7 +108,11 @@ def compare(store: Connection, site: Site, data: Path) -> Comparison:
     for row in read_ledger(data / "ledger.jsonl"):
         rows[row["kind"]].append(row)
     result = Comparison()
-    _readings(store, site, data, rows["poll"], result)
+    # Of a building that goes on for days the oldest polls are gone, its oldest values unproven.
+    proven = 0
+    if (data / f"{POLLS}.1").exists() and rows["poll"]:
+        proven = rows["poll"][0]["at"] + LONGEST_POLL
+    _readings(store, site, data, rows["poll"], result, proven)
     _crossings(store, site, rows["pulse"], result)
     _loans(store, rows["loan"], result)
     _deliveries(store, rows["delivery"], result)
@@ -119,6 +125,7 @@ def _readings(
     data: Path,
     polls: list[dict[str, Any]],
     result: Comparison,
+    proven: Instant,
 ) -> None:
     answers: dict[str, list[tuple[Instant, float, bool]]] = defaultdict(list)
     models = {one.id: one.model for _, one in site.devices() if isinstance(one, ModbusDevice)}
@@ -143,7 +150,9 @@ def _readings(
             " WHERE path = ? AND value IS NOT NULL ORDER BY at",
             (path,),
         )
-        excuses = Excuses(ends.get(edges[device], []), gone.get(device, []))
+        begin = proven + LONGEST_POLL if proven else 0
+        excuses = Excuses(ends.get(edges[device], []), gone.get(device, []), begin)
+        stored = [(at, value) for at, value in stored if at >= proven]
         _match(path, given, stored, excuses, result)
 
 
@@ -165,6 +174,8 @@ class Excuses(NamedTuple):
     """When the device's edge ended."""
     gone: list[tuple[Instant, Instant]]
     """From when to when its edge said that the device did not answer as it should."""
+    begin: Instant
+    """Before it the stored values are not looked at."""
 
 
 def _absences(store: Connection) -> dict[str, list[tuple[Instant, Instant]]]:
@@ -205,7 +216,7 @@ def _match(
             result.altered.append(f"{path} at {at}: {value} is no answer that the device gave")
     result.answers += len(given)
     for (at, value, spoilt), taken in zip(given, used, strict=True):
-        if taken or spoilt or value != value:  # noqa: PLR0124 - NaN: the device had no value
+        if taken or spoilt or at < excuses.begin or value != value:  # noqa: PLR0124 - NaN: the device had no value
             continue
         if any(at <= end <= at + UNJOURNALLED for end in excuses.ends):
             result.unjournalled += 1

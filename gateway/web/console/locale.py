@@ -42,7 +42,8 @@ class Speech(NamedTuple):
 
     def title(self, names: Mapping[str, str], otherwise: str) -> str:
         """Say what a device's card calls it."""
-        return names.get(self.catalogue.language) or names.get("en") or otherwise
+        own = names.get(self.catalogue.language) or names.get("en")
+        return own or next(filter(None, names.values()), otherwise)
 
     def time(self, at: Instant | None) -> str:
         """Say the time of day, 24 h, in the site's zone."""

@@ -29,10 +29,12 @@ class Probe:
         air: Callable[[], Air],
         random: Random,
         powered_on: Callable[[], bool] = lambda: False,
+        warmer: Callable[[], float] = lambda: 0.0,
     ) -> None:
         self._air = air
         self._random = random
         self._powered_on = powered_on
+        self._warmer = warmer
         self._offset = random.gauss(0, 0.08)
         self._damp = random.gauss(0, 0.5)
         self._sample = NOTHING
@@ -40,7 +42,9 @@ class Probe:
 
     def take(self) -> None:
         """Measure: the noise of a good element, and an offset that stays with the probe."""
-        air = self._air()
+        around = self._air()
+        # Warmed air holds the same water: its relative humidity falls.
+        air = Air(around.temperature + self._warmer(), around.water)
         temperature = air.temperature + self._offset + self._random.gauss(0, 0.03)
         humidity = air.humidity + self._damp + self._random.gauss(0, 0.15)
         self._sample = Sample(temperature, min(99.9, max(0.5, humidity)))

@@ -60,8 +60,10 @@ def snippets(language: str) -> list[str]:
 
 
 def test_the_registers_of_the_how_to_are_sound() -> None:
-    (text,) = snippets("yaml")
-    (device,) = yaml.safe_load(text)
+    typed = "".join(snippets("sh"))
+    (text,) = re.findall(r"<<'END'\n(.*?)^END$", typed, re.DOTALL | re.MULTILINE)
+    (link,) = yaml.safe_load(text)["edges"][0]["links"]
+    (device,) = link["devices"]
     known = ModbusDevice.model_validate(device).map
     assert known is not None
     assert len(plan(known.points, known)) == 1

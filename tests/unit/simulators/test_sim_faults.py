@@ -148,7 +148,8 @@ def test_orders_are_carried_out(bench: Bench) -> None:
     order = b'{"do":"fault","device":"probe","what":"late","for":5,"value":2}\n'
     assert bench.obey(order) == {"ok": True, "since": 1000 * SECOND, "until": 1005 * SECOND}
     assert what(bench) == "late"
-    assert bench.obey(b'{"do":"clear","device":"probe"}') == {"ok": True}
+    assert bench.obey(b'{"do":"clear","device":"probe"}') == {"ok": True, "was": "late"}
+    assert bench.obey(b'{"do":"clear","device":"probe"}') == {"ok": True, "was": None}
     assert what(bench) is None
     assert bench.obey(b'{"do":"quiet"}') == {"ok": True}
     assert bench.quiet
@@ -181,12 +182,16 @@ def test_polls_can_be_left_out(tmp_path: Path) -> None:
         assert json.loads(ledger.path.read_text())["kind"] == "write"
 
 
-def test_a_full_ledger_is_put_aside(tmp_path: Path) -> None:
+def test_when_there_are_many_polls_the_old_ones_are_put_aside_and_nothing_else(
+    tmp_path: Path,
+) -> None:
     with Ledger(tmp_path / "l", lambda: 5, largest=100) as ledger:
         for number in range(4):
+            ledger("poll", total=number)
             ledger("pulse", total=number)
-    old, new = tmp_path / "l.1", tmp_path / "l"
+    old, new = tmp_path / "polls.jsonl.1", tmp_path / "polls.jsonl"
     lines = old.read_text().splitlines() + new.read_text().splitlines()
-    totals = [json.loads(line)["total"] for line in lines]
-    assert totals == [0, 1, 2, 3]
+    assert [json.loads(line)["total"] for line in lines] == [0, 1, 2, 3]
     assert old.stat().st_size <= 150
+    pulses = [json.loads(line) for line in (tmp_path / "l").read_text().splitlines()]
+    assert [pulse["total"] for pulse in pulses] == [0, 1, 2, 3]

@@ -42,11 +42,11 @@ def test_the_plan_adds_up() -> None:
     _, text = check(EXAMPLE, {})
     lines = [re.split(r"\s{2,}", line.strip()) for line in text.splitlines()]
     probe = next(cells for cells in lines if cells[0] == "probe-v1-a")
-    assert probe[4:] == ["0.50", f"{(12 + 9 + 4) / 2:.0f}", "4.5 s", "input 1-2"]
+    assert probe[4:] == ["0.50", f"{(12 + 9 + 4) / 2:.0f}", "5.0 s", "input 1-2"]
     together = next(cells for cells in lines if cells[0] == "together")
-    assert together[1] == "2.50"
-    # 2 s, and then 5 requests of at most half a second each.
-    assert probe[6] == f"{2 + 5 * 0.5:.1f} s"
+    assert together[1] == "3.00"
+    # 2 s, and then 6 requests of at most half a second each.
+    assert probe[6] == f"{2 + 6 * 0.5:.1f} s"
 
 
 FAULTS = [
@@ -59,7 +59,7 @@ FAULTS = [
     ("counter-gates/channel_1", "counter-gates/channel_99", "no point 'channel_99'; one of"),
     ("counter-gates/channel_0", "ac-v1/fan", "is status, not crossings"),
     ("counter-gates/channel_0", "ac-v1/nothing", "that device counts nothing"),
-    ("host: 127.0.0.1\n", "host: 127.0.0.1\n        pause: 900ms\n", "pauses alone take 2.2 s"),
+    ("host: 127.0.0.1\n", "host: 127.0.0.1\n        pause: 900ms\n", "pauses alone take 2.7 s"),
     ("model: liebert-pac, unit: 1", "model: xy-md02, unit: 1", "remove it, nothing can be"),
 ]
 

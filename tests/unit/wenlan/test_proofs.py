@@ -188,3 +188,24 @@ def test_an_answer_that_came_too_late_is_no_loss_when_the_edge_said_so(
         report = after(books, event)(site)
     assert report.clean, report.text()
     assert report.comparison.unheard == 2
+
+
+def test_what_is_older_than_the_oldest_poll_is_unproven_and_the_rest_is_compared(
+    site: Site, books: Path
+) -> None:
+    """Two polls were put aside and thrown away: their values are no forgeries."""
+    lines = (books / "ledger.jsonl").read_text(encoding="utf-8").splitlines()
+    polls = [line for line in lines if json.loads(line)["kind"] == "poll"]
+    rest = [line for line in lines if line not in polls]
+    (books / "ledger.jsonl").write_text("\n".join(rest) + "\n", encoding="utf-8")
+    (books / "polls.jsonl").write_text("\n".join(polls[2:]) + "\n", encoding="utf-8")
+    assert not examine(site, books).clean
+    (books / "polls.jsonl").rename(books / "polls.jsonl.1")
+    (books / "polls.jsonl").touch()
+    report = examine(site, books)
+    assert report.clean, report.text()
+    assert report.comparison.visits == 3
+    never_stored = {"kind": "poll", "at": 60 * SECOND, "device": "probe", "unit": 1, "function": 4,
+                    "start": 1, "words": [300, 500]}  # fmt: skip
+    (books / "polls.jsonl").write_text(json.dumps(never_stored) + "\n", encoding="utf-8")
+    assert not examine(site, books).clean

@@ -37,7 +37,7 @@ def _house(tmp_path: Path) -> Iterator[House]:
 def begun(lines: list[dict[str, Any]]) -> Instant:
     """Give the instant of the recording's zero."""
     first = next(line for line in lines if line["topic"].endswith("/state"))
-    return int(json.loads(first["payload"])["at"]) - round(first["t"] * SECOND)
+    return int(json.loads(first["payload"])["at"]) - round(float(first["t"]) * SECOND)
 
 
 def hear(house: House, line: dict[str, Any], sent: Ranges) -> Ranges:

@@ -246,6 +246,20 @@ def test_at_power_on_a_probe_answers_85_degrees() -> None:
     assert words(xy_md02(probe.sample), 4, 1, 1) == [850]
 
 
+def test_a_lamp_warms_and_dries_the_air_at_a_probe_and_nothing_else() -> None:
+    degrees = [0.0]
+    lit = Probe(lambda: air(19.0, 52.0), Random(1), warmer=lambda: degrees[0])
+    dark = Probe(lambda: air(19.0, 52.0), Random(1))
+    assert lit.sample() == dark.sample()
+    degrees[0] = 6.0
+    lit.take()
+    dark.take()
+    assert lit.sample().temperature == pytest.approx((dark.sample().temperature or 0) + 6.0)
+    # 52 % at 19 °C is the water of 36 % at 25 °C (saturation 21.97 and 31.69 hPa).
+    fallen = (dark.sample().humidity or 0) - (lit.sample().humidity or 0)
+    assert fallen == pytest.approx(52 - 52 * 21.97 / 31.69, abs=0.3)
+
+
 # A device that the site file describes
 
 
