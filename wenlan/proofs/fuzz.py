@@ -60,14 +60,15 @@ def alarm() -> Iterator[Callable[[float], None]]:
 
     before = signal.signal(signal.SIGVTALRM, ring)
     try:
-        yield lambda seconds: void(signal.setitimer(signal.ITIMER_VIRTUAL, seconds))
+        yield set_alarm
     finally:
         signal.setitimer(signal.ITIMER_VIRTUAL, 0)
         signal.signal(signal.SIGVTALRM, before)
 
 
-def void(_: object) -> None:
-    """Drop a result."""
+def set_alarm(seconds: float) -> None:
+    """Ring after seconds of CPU time; 0 takes the alarm back."""
+    signal.setitimer(signal.ITIMER_VIRTUAL, seconds)
 
 
 def fuzz(target: Target, count: int, seed: int) -> Report:
@@ -90,7 +91,7 @@ def fuzz(target: Target, count: int, seed: int) -> Report:
     return report
 
 
-def run(targets: Mapping[str, Target], names: Sequence[str], count: int, seed: int) -> int:
+def run_all(targets: Mapping[str, Target], names: Sequence[str], count: int, seed: int) -> int:
     """Fuzz the named codecs (all, when none is named), print what came of it; 1 when one failed."""
     failed = False
     for name in names or targets:
