@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,13 @@ import pytest
 
 from contracts.instants import SECOND, Instant
 from contracts.records import Reading
+from edge.journal.disk import Seams
 from edge.journal.journal import Journal
+from edge.journal.opening import Place
+from edge.journal.rows import Stamp
+from runtime.clock import system_clock
+from runtime.database import connect
+from runtime.folder import SystemFolder
 from tests.system.library import open_library, probes_site, rows
 from wenlan.example.library import House
 from wenlan.example.processes import until
@@ -19,22 +26,33 @@ pytestmark = pytest.mark.system
 
 PROBES = 100
 STEP = 10 * SECOND
+SEGMENT = "segment-before"
 POLLS = 360
 """An hour."""
 
 
 async def fill(data: Path, ends: Instant) -> None:
     """Write the hour into the edge's journal, as the edge would have."""
-    async with Journal(data / "journal-stacks.sqlite3", now) as journal:
-        for poll in range(POLLS):
-            at = ends - (POLLS - poll) * STEP
-            await journal.append(
-                [
-                    Reading(f"probe-{probe}/{name}", at, base + (poll + probe) % 7 / 10)
-                    for probe in range(1, PROBES + 1)
-                    for name, base in (("temperature", 18.0), ("humidity", 50.0))
-                ]
-            )
+    clock = system_clock()
+    place = Place(SystemFolder(data), "journal-stacks.sqlite3", connect, clock.monotonic)
+    with ThreadPoolExecutor(1) as thread:
+        seams = Seams(
+            clock.monotonic, lambda: Stamp(now(), SEGMENT), thread, lambda: "before", lambda: 0.5
+        )
+        async with Journal(place, "before", seams, lambda _: SEGMENT) as journal:
+            writing = asyncio.create_task(journal.run(), name="journal")
+            for poll in range(POLLS):
+                at = ends - (POLLS - poll) * STEP
+                written = journal.append(
+                    [
+                        Reading(f"probe-{probe}/{name}", at, base + (poll + probe) % 7 / 10)
+                        for probe in range(1, PROBES + 1)
+                        for name, base in (("temperature", 18.0), ("humidity", 50.0))
+                    ]
+                )
+                assert await written.durable(30)
+            writing.cancel()
+            await asyncio.wait([writing])
 
 
 def stored_before(house: House, at: Instant) -> int:

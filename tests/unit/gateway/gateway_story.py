@@ -160,7 +160,13 @@ class House:
     ) -> Outcome:
         """Send a batch of today's wire: `stream`, `life`, `since`, `session`, `k` and so on."""
         bodies = [one if isinstance(one, bytes) else encode(one) for one in records]
-        fields = {"stream": "s", "life": "a", "since": 1, "session": "a", "k": 1} | envelope
+        fields: dict[str, Any] = {
+            "stream": "s",
+            "life": "a",
+            "since": 1,
+            "session": "a",
+            "k": 1,
+        } | envelope
         batch = Batch(first=first, records=raws(bodies), **fields)
         address = Address("small", edge, "journal")
         return self.writer.take([Arrived(address, encode(batch), self.clock.at)]).outcome

@@ -165,7 +165,7 @@ def test_an_envelope_that_makes_no_sense_is_refused(house: House, lie: dict[str,
 
 def test_a_survivor_of_thinning_is_stored_once(house: House) -> None:
     house.told(*[reading(n, 20.0 + n) for n in range(3)], first=1)
-    was = {"origins": (("s", "a"),), "was": ((0, 0, 2), (1, 0, 6))}
+    was: dict[str, Any] = {"origins": (("s", "a"),), "was": ((0, 0, 2), (1, 0, 6))}
     survivors = [reading(1, 21.0), reading(5, 25.0)]
     assert ack_of(house.told(*survivors, first=9, **was)).committed == ((1, 3), (6, 6), (9, 10))
     assert house.tally("duplicate") == 1
