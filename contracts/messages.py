@@ -59,7 +59,7 @@ class Batch(Struct, frozen=True):
 
 
 class Ack(Struct, frozen=True):
-    """The gateway has these numbers of a life (and of those before it) on its disk.
+    """The gateway has these numbers of a life on its disk; it speaks of no other life.
 
     0.1 names all ranges, later gateways at most `MOST_RANGES`: the first, and those nearest to
     what arrived.

@@ -26,6 +26,7 @@ from gateway.commands.pending import PendingCommands
 from gateway.deliveries.deliveries import project_delivery, project_robot
 from gateway.devices.registry import Registry
 from gateway.engine.facts import AlarmKey, ClearAlarm, Effect, RaiseAlarm
+from gateway.ingest.holes import CLOSED, GIVEN_UP, THINNED
 from gateway.ingest.readings import LAST_INSTANT, Sender
 from gateway.ingest.sequence_ledger import Identity, SequenceLedger
 from gateway.ingest.stream import Life, Notice, Stream
@@ -119,16 +120,18 @@ class EventLog:
         edge, now, reason = sender.edge, sender.received, event.reason
         match event:
             case JournalThinned():
-                notice = Notice("", reason, _known(event.since), _known(event.until))
-                self._ledger.thinned(stream, _sound(event.ranges), notice, now)
+                notice = Notice(THINNED, reason, _known(event.since), _known(event.until))
+                for first, last in _sound(event.ranges):
+                    what = Identity(stream.name, "", first)
+                    self._ledger.given_up(edge, what, last, notice, now)
                 return stream.name
             case RecordsGivenUp(stream=name, life=life, first=first, last=last):
-                notice = Notice("", reason, _known(event.since), _known(event.until))
+                notice = Notice(GIVEN_UP, reason, _known(event.since), _known(event.until))
                 self._ledger.given_up(edge, Identity(name, life, first), last, notice, now)
             case StreamClosed(stream=name, life=life, begun=begun):
                 held = Ranges(_sound(event.held))
                 last_life = Life(max(1, begun), life)
-                self._ledger.closed(edge, name, last_life, held, Notice("", reason), now)
+                self._ledger.closed(edge, name, last_life, held, Notice(CLOSED, reason), now)
             case VolatileEnded(stream=name, last=last):
                 self._ledger.volatile_ended(edge, name, last, now)
         return event.stream

@@ -10,7 +10,6 @@ from typing import NamedTuple
 from contracts.instants import Instant
 from contracts.messages import MOST_RANGES, StreamState
 from contracts.ranges import Range, Ranges
-from gateway.ingest.holes import GIVEN_UP, THINNED
 from gateway.ingest.stream import Life, Notice, Stream
 
 
@@ -150,20 +149,11 @@ class SequenceLedger:
                 stream.hold_as(one.life, one.number, at, now)
         return known
 
-    def thinned(
-        self, stream: Stream, ranges: Iterable[tuple[int, int]], notice: Notice, now: Instant
-    ) -> None:
-        """Take note of what 0.1 says that it gave up, in the stream that says so."""
-        self._touch(stream)
-        for first, last in ranges:
-            stream.give_up("", first, last, notice._replace(cause=THINNED), now)
-
     def given_up(self, edge: str, what: Identity, last: int, notice: Notice, now: Instant) -> bool:
         """Take note that numbers from `what` to `last` will not come; False: another's stream."""
         stream = self._of(edge, what.stream, now)
         if stream is not None:
             self._touch(stream)
-            notice = notice._replace(cause=GIVEN_UP)
             stream.give_up(what.life, what.number, last, notice, now)
         return stream is not None
 
@@ -182,7 +172,8 @@ class SequenceLedger:
         stream = self._of(edge, name, now)
         if stream is not None:
             self._touch(stream)
-            stream.end(last, now)
+            stream.reach(last, now)
+            stream.state = stream.state._replace(ended=True)
         return stream is not None
 
     def named(self, edge: str, session: str, streams: Iterable[str], now: Instant) -> None:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from contracts.bounds import LAST_NUMBER
 from contracts.instants import Instant
 from contracts.ranges import Range, Ranges
-from gateway.ingest.holes import AWAITED, CLOSED, OPEN_END, Hole, Holes, explained
+from gateway.ingest.holes import AWAITED, OPEN_END, Hole, Holes, explained
 from gateway.ingest.number_ranges import NumberRanges
 
 
@@ -196,12 +196,7 @@ class Stream:
             if self.lives[-1].name == life.name:
                 self.state = self.state._replace(ended=True)
         for first, last in promised.missing(1, min(end, self.high)):
-            self.declare(first, last, notice._replace(cause=CLOSED), now)
-
-    def end(self, last: int, now: Instant) -> None:
-        """Take note that the stream has no number above `last`."""
-        self.reach(last, now)
-        self.state = self.state._replace(ended=True)
+            self.declare(first, last, notice, now)
 
     def lacks(self, first: int, last: int) -> bool:
         """Say whether a number from `first` to `last` may still come, as far as is known."""

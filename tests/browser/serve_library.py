@@ -20,7 +20,7 @@ import msgspec
 
 from config.loader import load_site
 from config.site import Site
-from contracts.codec import encode
+from contracts.codec import encode, raws
 from contracts.instants import HOUR, MINUTE, SECOND, Instant
 from contracts.messages import Batch, Card, Presence
 from contracts.quantities import Quality
@@ -180,7 +180,7 @@ class World:
     def batch(self, edge: str, records: list[Record], received: Instant) -> Arrived:
         first = self.next[edge]
         self.next[edge] += len(records)
-        body = encode(Batch(f"{edge}-{self.born}", first, records))
+        body = encode(Batch(f"{edge}-{self.born}", first, raws([encode(one) for one in records])))
         return Arrived(Address(self.site.site, edge, "journal"), body, received)
 
     def hello(self, at: Instant) -> Iterator[Arrived]:

@@ -16,8 +16,8 @@ from pathlib import Path
 from tests.unit.gateway.gateway_story import House, reading
 house = House(Path(sys.argv[1]))
 house.clock.at += 10**12
-stream = house.writer.ingest().streams.by_name.get("s")
-house.next = (stream.committed.last or 0) + 1 if stream else 1
+stream = house.writer.ingest().ledger.by_name.get("s")
+house.next = stream.held.last + 1 if stream else 1
 print("ready", flush=True)
 while True:
     first = house.next

@@ -98,10 +98,13 @@ def test_nonsense_is_counted_and_loses_nothing_else(
                 post, house.address + "/api/v1/commands", b"{}", evil
             )
             assert status == 403
-            points = await house.get("/api/v1/points")
-            own = [one for one in points if one["path"].startswith("probe-")]
-            assert own
-            assert all(one["freshness"] == "live" for one in own), "neighbours stay live"
+
+            async def neighbours_are_live() -> bool:
+                points = await house.get("/api/v1/points")
+                own = [one for one in points if one["path"].startswith("probe-")]
+                return len(own) == 6 and all(one["freshness"] == "live" for one in own)
+
+            await until(neighbours_are_live, 10, "the neighbours are live")
             await asyncio.sleep(1.5)
 
     play(story(), within=120)

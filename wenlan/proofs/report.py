@@ -36,9 +36,10 @@ class Report:
         """Write the report for people."""
         books, other = self.accounts, self.comparison
         lines = [
-            f"readings    measured {books.readings_measured}, stored {books.readings_stored},"
+            f"records     journalled {books.records}, stored {books.records_stored},"
             f" lost {len(books.lost)}, doubled {len(books.doubled)},"
             f" altered {len(other.altered)}",
+            f"values      stored {books.readings_stored}",
             f"events      stored {books.events_stored}, given up and declared {books.declared}",
             f"duplicates  {books.duplicates} refused by the gateway",
             f"answers     {other.answers} values given by devices; {other.unheard} came while the"

@@ -1,8 +1,8 @@
 """Sequence numbers: which were given out by the journals, and what became of each."""
 
 import itertools
-import json
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,11 +12,14 @@ from contracts.ranges import Ranges
 from runtime.database import Connection, connect, one
 
 ROWS = """
-SELECT seq FROM reading WHERE stream = :stream
-UNION ALL SELECT seq FROM event WHERE stream = :stream
-UNION ALL SELECT seq FROM unreadable WHERE stream = :stream
+SELECT seq, point FROM reading WHERE stream = :stream
+UNION ALL SELECT seq, 0 FROM event WHERE stream = :stream
+UNION ALL SELECT seq, -1 FROM unreadable WHERE stream = :stream
 ORDER BY seq
 """
+"""A sample has a row for each of its points, anything else has one row."""
+NUMBER_BITS = 53
+"""Of a row's key in a journal: the number; above it stands the slot of the stream."""
 
 
 class JournalEnd(NamedTuple):
@@ -33,8 +36,11 @@ class JournalEnd(NamedTuple):
 class Accounts:
     """What became of every sequence number. `lost` and `doubled` name stream and numbers."""
 
-    readings_measured: int
+    records: int
+    """Numbers that were given out."""
+    records_stored: int
     readings_stored: int
+    """Values, of which a record has one or more."""
     events_stored: int
     duplicates: int
     declared: int
@@ -43,25 +49,24 @@ class Accounts:
 
 
 def journals(data: Path) -> Iterator[JournalEnd]:
-    """Read the end of every journal in a folder."""
+    """Read the end of every stream of every journal in a folder."""
     for path in sorted(data.glob("journal-*.sqlite3")):
         with closing(connect(path, read_only=True)) as journal:
-            (stream,) = one(journal, "SELECT stream FROM about")
-            last = journal.execute(
-                "SELECT seq FROM sqlite_sequence WHERE name = 'record'"
-            ).fetchone()
-            held = Ranges((seq, seq) for (seq,) in journal.execute("SELECT seq FROM record"))
-        yield JournalEnd(stream, last[0] if last else 0, held)
+            keys: dict[int, list[int]] = defaultdict(list)
+            for (key,) in journal.execute("SELECT key FROM entry"):
+                keys[key >> NUMBER_BITS].append(key & ((1 << NUMBER_BITS) - 1))
+            streams = journal.execute("SELECT slot, name, last FROM stream").fetchall()
+        for slot, name, last in streams:
+            yield JournalEnd(name, last, Ranges((number, number) for number in keys[slot]))
 
 
-def stored_up_to(store: Connection, stream: str) -> int:
-    """Give the last number such that the store has all up to it."""
-    row = store.execute(
-        "SELECT last FROM committed JOIN stream ON stream.id = committed.stream"
-        " WHERE stream.name = ? AND first = 1",
-        (stream,),
-    ).fetchone()
-    return int(row[0]) if row else 0
+def awaited(store: Connection, journal: JournalEnd) -> Ranges:
+    """Give the numbers of a journal that are neither in the store nor declared as given up."""
+    found = store.execute("SELECT id FROM stream WHERE name = ?", (journal.stream,)).fetchone()
+    if found is None:
+        return Ranges([(1, journal.last)] if journal.last else [])
+    committed = store.execute("SELECT first, last FROM committed WHERE stream = ?", found)
+    return Ranges(committed).union(_declared(store, found[0])).missing(1, journal.last)
 
 
 def account(store: Connection, data: Path) -> Accounts:
@@ -69,28 +74,26 @@ def account(store: Connection, data: Path) -> Accounts:
     ids = dict(store.execute("SELECT name, id FROM stream"))
     lost: list[str] = []
     doubled: list[str] = []
-    given_out = declared = readings = events = 0
+    records = records_stored = declared = readings = events = 0
     for journal in journals(data):
-        given_out += journal.last
+        records += journal.last
         stream = ids.get(journal.stream, -1)
-        rows = [row[0] for row in store.execute(ROWS, {"stream": stream})]
-        own = _count(store, "SELECT count(*) FROM reading WHERE stream = ?", stream)
-        readings += own
-        events += len(rows) - own
-        stored = Ranges((one, one) for one in rows)
-        doubled += [
-            f"{journal.stream}: number {first} has {rows.count(first)} rows"
-            for first in sorted({a for a, b in itertools.pairwise(rows) if a == b})
-        ]
-        thinned = _thinned(store, stream)
-        declared += thinned.size
-        accounted = stored.union(journal.held).union(thinned)
+        rows = store.execute(ROWS, {"stream": stream}).fetchall()
+        doubled += [f"{journal.stream}: number {number} {why}" for number, why in _doubles(rows)]
+        stored = Ranges((number, number) for number, _ in rows)
+        records_stored += stored.size
+        values = sum(point > 0 for _, point in rows)
+        readings, events = readings + values, events + len(rows) - values
+        given_up = _declared(store, stream)
+        declared += given_up.size
+        accounted = stored.union(journal.held).union(given_up)
         lost += [
             f"{journal.stream}: numbers {first} to {last} are in no book"
             for first, last in accounted.missing(1, journal.last)
         ]
     return Accounts(
-        readings_measured=max(given_out - events, 0),
+        records=records,
+        records_stored=records_stored,
         readings_stored=readings,
         events_stored=events,
         duplicates=_count(
@@ -102,12 +105,20 @@ def account(store: Connection, data: Path) -> Accounts:
     )
 
 
-def _thinned(store: Connection, stream: int) -> Ranges:
-    """Give what a journal declared that it gave up when it was full."""
-    bodies = store.execute(
-        "SELECT body FROM event WHERE stream = ? AND kind = 'thinned'", (stream,)
-    )
-    return Ranges((first, last) for (body,) in bodies for first, last in json.loads(body)["ranges"])
+def _doubles(rows: Sequence[tuple[int, int]]) -> Iterator[tuple[int, str]]:
+    """Find numbers that were stored twice; `rows` are number and point, in order of numbers."""
+    for number, group in itertools.groupby(rows, key=lambda row: row[0]):
+        points = [point for _, point in group]
+        if len(set(points)) < len(points):
+            yield number, f"has {len(points)} rows of {len(set(points))} points"
+        elif len(points) > 1 and min(points) <= 0:
+            yield number, "is a reading and something else"
+
+
+def _declared(store: Connection, stream: int) -> Ranges:
+    """Give the holes of a stream that are known for good, with their cause."""
+    holes = "SELECT first, last FROM gap WHERE stream = ? AND cause <> ''"
+    return Ranges(store.execute(holes, (stream,)))
 
 
 def _count(store: Connection, query: str, *parameters: int) -> int:

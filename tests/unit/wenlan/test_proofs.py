@@ -64,11 +64,10 @@ def _books(tmp_path: Path) -> Path:
     (data / "ledger.jsonl").write_text(text + "\n", encoding="utf-8")
     with closing(connect(data / "journal-only.sqlite3")) as journal:
         journal.execute(
-            "CREATE TABLE about (stream TEXT, begun INTEGER);"
-            "CREATE TABLE record (seq INTEGER PRIMARY KEY AUTOINCREMENT, body BLOB);"
-            "INSERT INTO about VALUES ('s', 0);"
+            "CREATE TABLE stream (slot INTEGER PRIMARY KEY, name TEXT, last INTEGER);"
+            "CREATE TABLE entry (key INTEGER PRIMARY KEY, body BLOB);"
         ).fetchall()
-        journal.execute("INSERT INTO sqlite_sequence VALUES ('record', ?)", (READINGS,))
+        journal.execute("INSERT INTO stream VALUES (1, 's', ?)", (READINGS,))
     with closing(connect(data / "store.sqlite3")) as store:
         store.execute(SCHEMA).fetchall()
         store.execute("INSERT INTO stream VALUES (1, 's', 'only', 0)")
@@ -102,7 +101,8 @@ def after(books: Path, change: str) -> Callable[[Site], Report]:
 def test_books_that_agree_are_clean(site: Site, books: Path) -> None:
     report = examine(site, books)
     assert report.clean, report.text()
-    assert (report.accounts.readings_measured, report.accounts.readings_stored) == (8, 8)
+    assert (report.accounts.records, report.accounts.records_stored) == (8, 8)
+    assert report.accounts.readings_stored == 8
     assert (report.comparison.visits, report.comparison.loans, report.comparison.deliveries) == (
         3, 1, 1,
     )  # fmt: skip

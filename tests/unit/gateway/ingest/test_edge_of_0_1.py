@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from contracts.codec import acks, commands
+from contracts.codec import acks, commands, presences
 from contracts.instants import SECOND, Instant
 from contracts.messages import MOST_RANGES
 from contracts.ranges import Ranges
@@ -36,8 +36,9 @@ def _house(tmp_path: Path) -> Iterator[House]:
 
 def begun(lines: list[dict[str, Any]]) -> Instant:
     """Give the instant of the recording's zero."""
-    first = next(line for line in lines if line["topic"].endswith("/state"))
-    return int(json.loads(first["payload"])["at"]) - round(float(first["t"]) * SECOND)
+    line = next(line for line in lines if line["topic"].endswith("/state"))
+    told = presences.decode(line["payload"].encode())
+    return told.at - int(line["t"] * SECOND)
 
 
 def hear(house: House, line: dict[str, Any], sent: Ranges) -> Ranges:

@@ -21,7 +21,10 @@ from gateway.ingest.sequence_ledger import Claim, Identity, SequenceLedger
 from gateway.ingest.stream import Life, Notice, Rows, Stream
 
 LAST = 24
-NOTICE = Notice("", "why", 5, 6)
+NOTICE = Notice(GIVEN_UP, "why", 5, 6)
+
+
+LEFT = Notice(CLOSED, "left")
 
 
 def ledger() -> SequenceLedger:
@@ -191,7 +194,7 @@ def play(books: SequenceLedger, plain: Plain, what: str, told: tuple) -> None:  
         case "close":
             edge, name, life, begun, held = told
             mine = plain.stream(edge, name) is not None
-            assert books.closed(edge, name, Life(begun, life), Ranges(held), NOTICE, 1) == mine
+            assert books.closed(edge, name, Life(begun, life), Ranges(held), LEFT, 1) == mine
             if mine:
                 every = {n for first, last in held for n in range(first, last + 1)}
                 plain.close(name, life, begun, every)
