@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import NamedTuple
 
 from contracts.ranges import Ranges
-from runtime.database import Connection, connect, one
+from runtime.database import Connection, connect, one, rows
 
 ROWS = """
-SELECT seq, point FROM reading WHERE stream = :stream
-UNION ALL SELECT seq, 0 FROM event WHERE stream = :stream
-UNION ALL SELECT seq, -1 FROM unreadable WHERE stream = :stream
+SELECT seq, point FROM reading WHERE stream = ?
+UNION ALL SELECT seq, 0 FROM event WHERE stream = ?
+UNION ALL SELECT seq, -1 FROM unreadable WHERE stream = ?
 ORDER BY seq
 """
 """A sample has a row for each of its points, anything else has one row."""
@@ -53,37 +53,36 @@ def journals(data: Path) -> Iterator[JournalEnd]:
     for path in sorted(data.glob("journal-*.sqlite3")):
         with closing(connect(path, read_only=True)) as journal:
             keys: dict[int, list[int]] = defaultdict(list)
-            for (key,) in journal.execute("SELECT key FROM entry"):
+            for (key,) in rows(journal, "SELECT key FROM entry"):
                 keys[key >> NUMBER_BITS].append(key & ((1 << NUMBER_BITS) - 1))
-            streams = journal.execute("SELECT slot, name, last FROM stream").fetchall()
+            streams = rows(journal, "SELECT slot, name, last FROM stream")
         for slot, name, last in streams:
             yield JournalEnd(name, last, Ranges((number, number) for number in keys[slot]))
 
 
 def awaited(store: Connection, journal: JournalEnd) -> Ranges:
     """Give the numbers of a journal that are neither in the store nor declared as given up."""
-    found = store.execute("SELECT id FROM stream WHERE name = ?", (journal.stream,)).fetchone()
-    if found is None:
-        return Ranges([(1, journal.last)] if journal.last else [])
-    committed = store.execute("SELECT first, last FROM committed WHERE stream = ?", found)
-    return Ranges(committed).union(_declared(store, found[0])).missing(1, journal.last)
+    found = rows(store, "SELECT id FROM stream WHERE name = ?", (journal.stream,))
+    stream = found[0][0] if found else -1
+    committed = rows(store, "SELECT first, last FROM committed WHERE stream = ?", (stream,))
+    return Ranges(committed).union(_declared(store, stream)).missing(1, journal.last)
 
 
 def account(store: Connection, data: Path) -> Accounts:
     """Compare what every journal gave out with what the store has, row by row."""
-    ids = dict(store.execute("SELECT name, id FROM stream"))
+    ids = dict(rows(store, "SELECT name, id FROM stream"))
     lost: list[str] = []
     doubled: list[str] = []
     records = records_stored = declared = readings = events = 0
     for journal in journals(data):
         records += journal.last
         stream = ids.get(journal.stream, -1)
-        rows = store.execute(ROWS, {"stream": stream}).fetchall()
-        doubled += [f"{journal.stream}: number {number} {why}" for number, why in _doubles(rows)]
-        stored = Ranges((number, number) for number, _ in rows)
+        found = rows(store, ROWS, (stream, stream, stream))
+        doubled += [f"{journal.stream}: number {number} {why}" for number, why in _doubles(found)]
+        stored = Ranges((number, number) for number, _ in found)
         records_stored += stored.size
-        values = sum(point > 0 for _, point in rows)
-        readings, events = readings + values, events + len(rows) - values
+        values = sum(point > 0 for _, point in found)
+        readings, events = readings + values, events + len(found) - values
         given_up = _declared(store, stream)
         declared += given_up.size
         accounted = stored.union(journal.held).union(given_up)
@@ -105,9 +104,9 @@ def account(store: Connection, data: Path) -> Accounts:
     )
 
 
-def _doubles(rows: Sequence[tuple[int, int]]) -> Iterator[tuple[int, str]]:
-    """Find numbers that were stored twice; `rows` are number and point, in order of numbers."""
-    for number, group in itertools.groupby(rows, key=lambda row: row[0]):
+def _doubles(found: Sequence[tuple[int, int]]) -> Iterator[tuple[int, str]]:
+    """Find numbers that were stored twice; `found` are number and point, in order of numbers."""
+    for number, group in itertools.groupby(found, key=lambda row: row[0]):
         points = [point for _, point in group]
         if len(set(points)) < len(points):
             yield number, f"has {len(points)} rows of {len(set(points))} points"
@@ -118,7 +117,7 @@ def _doubles(rows: Sequence[tuple[int, int]]) -> Iterator[tuple[int, str]]:
 def _declared(store: Connection, stream: int) -> Ranges:
     """Give the holes of a stream that are known for good, with their cause."""
     holes = "SELECT first, last FROM gap WHERE stream = ? AND cause <> ''"
-    return Ranges(store.execute(holes, (stream,)))
+    return Ranges(rows(store, holes, (stream,)))
 
 
 def _count(store: Connection, query: str, *parameters: int) -> int:
