@@ -53,6 +53,8 @@ def save(store: Statements, ledger: SequenceLedger) -> int:
         stream.new_lives.clear()
         for life, numbers in stream.formerly.items():
             _save_formerly(store, stream.id, life, numbers)
+        store.many("add_elsewhere", [(stream.id, number) for number in stream.elsewhere])
+        stream.elsewhere.clear()
         if stream.state != stream.stored:
             store.run("keep_stream", *stream.state, stream.id)
             stream.stored = stream.state

@@ -114,8 +114,11 @@ class SequenceLedger:
             if run.first <= number <= run.last and number not in stream.held:
                 fresh += self._hold(stream, claim, begin, number - 1, times, now)
                 known = self._enter_all(claim.edge, claim.was[index], times[index] or None, now)
-                self._hold(stream, claim, number, number, times, now)
-                fresh += [] if known else [Range(number, number)]
+                if known:
+                    stream.hold_as(claim.life, number, times[index] or None, now)
+                else:
+                    self._hold(stream, claim, number, number, times, now)
+                    fresh.append(Range(number, number))
                 begin = number + 1
         return fresh + self._hold(stream, claim, begin, run.last, times, now)
 

@@ -84,6 +84,8 @@ class Stream:
         for numbers in self.formerly.values():
             numbers.changed.clear()
         self.new_lives: list[Life] = []
+        self.elsewhere: list[int] = []
+        """Numbers that are newly held, of records that are in the store under another number."""
         self.filled = 0
         """Numbers that came after all, since this was last set to 0."""
 
@@ -119,6 +121,7 @@ class Stream:
         numbers = self.formerly.get(life)
         for first, last in numbers.within(since, end) if numbers else ():
             self.hold(first, last, None, None, now)
+            self.elsewhere.extend(range(first, last + 1))
         if numbers:
             numbers.remove(since, end)
         return Range(since, end)
@@ -134,7 +137,9 @@ class Stream:
         """Take note that a record is in the store that had this number once."""
         owned = self.owned(life)
         if owned is not None and owned.first <= number <= owned.last:
-            self.hold(number, number, at, at, now)
+            if number not in self.held:
+                self.hold(number, number, at, at, now)
+                self.elsewhere.append(number)
         else:
             self.formerly.setdefault(life, NumberRanges()).add(number, number)
 

@@ -43,6 +43,9 @@ VALUES (?, ?, ?, ?, ?, ?, ?, ?)
 -- name: close_gap
 DELETE FROM gap WHERE stream = ? AND first = ?
 
+-- name: add_elsewhere
+INSERT INTO elsewhere (stream, seq) VALUES (?, ?)
+
 -- name: layouts
 SELECT device, body FROM layout ORDER BY id
 

@@ -27,6 +27,14 @@ CREATE TABLE formerly (
     PRIMARY KEY (stream, life, first)
 ) STRICT, WITHOUT ROWID;
 
+-- Committed numbers of records that are in the store under another number: what a survivor of
+-- thinning was before, or a second survivor of the same record.
+CREATE TABLE elsewhere (
+    stream INTEGER NOT NULL REFERENCES stream,
+    seq    INTEGER NOT NULL,
+    PRIMARY KEY (stream, seq)
+) STRICT, WITHOUT ROWID;
+
 -- Which points a sample holds.
 CREATE TABLE layout (
     id     INTEGER PRIMARY KEY,

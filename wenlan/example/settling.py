@@ -7,7 +7,7 @@ from runtime.database import connect
 from wenlan.example.library import House
 from wenlan.example.orders import send
 from wenlan.example.processes import Supervisor, until
-from wenlan.proofs.sequence_audit import awaited, journals
+from wenlan.proofs.sequence_audit import committed, journals
 
 LAST_READERS = 60.0
 """Seconds for the readers at the kiosk and the robot under way to finish."""
@@ -41,4 +41,9 @@ async def settle(house: House, supervisor: Supervisor) -> None:
 
 def _everything_is_stored(house: House) -> bool:
     with closing(connect(house.data / "store.sqlite3", read_only=True)) as store:
-        return not any(awaited(store, journal) for journal in journals(house.data))
+        return not any(
+            len(stored.missing(*one))
+            for journal in journals(house.data)
+            for stored in [committed(store, journal.stream)]
+            for one in journal.held
+        )

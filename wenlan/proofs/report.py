@@ -36,11 +36,11 @@ class Report:
         """Write the report for people."""
         books, other = self.accounts, self.comparison
         lines = [
-            f"records     journalled {books.records}, stored {books.records_stored},"
+            f"records     given out {books.given_out}, stored {books.stored},"
             f" lost {len(books.lost)}, doubled {len(books.doubled)},"
             f" altered {len(other.altered)}",
-            f"values      stored {books.readings_stored}",
-            f"events      stored {books.events_stored}, given up and declared {books.declared}",
+            f"of these    {books.readings} readings, {books.events} events;"
+            f" {books.declared} numbers given up and declared",
             f"duplicates  {books.duplicates} refused by the gateway",
             f"answers     {other.answers} values given by devices; {other.unheard} came while the"
             f" device was counted as gone, {other.unjournalled} within a kill",

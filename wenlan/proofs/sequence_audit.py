@@ -1,124 +1,162 @@
 """Sequence numbers: which were given out by the journals, and what became of each."""
 
-import itertools
-from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
+from contracts.bounds import LAST_NUMBER
 from contracts.ranges import Ranges
+from contracts.topics import IMPORTER
+from gateway.ingest.holes import AWAITED, SETTLED
+from gateway.ingest.readers import gaps
 from runtime.database import Connection, connect, one, rows
 
-ROWS = """
-SELECT seq, point FROM reading WHERE stream = ?
-UNION ALL SELECT seq, 0 FROM event WHERE stream = ?
-UNION ALL SELECT seq, -1 FROM unreadable WHERE stream = ?
-ORDER BY seq
-"""
-"""A sample has a row for each of its points, anything else has one row."""
-NUMBER_BITS = 53
-"""Of a row's key in a journal: the number; above it stands the slot of the stream."""
+BITS = LAST_NUMBER.bit_length() - 1
+"""Of the key of a journal's row, those of the number; the slot of its stream is above them."""
+
+
+MOST_GAPS = 10_000_000
 
 
 class JournalEnd(NamedTuple):
-    """How far a journal has come, and what it still holds."""
+    """How far a stream has come, and what of it its edge still holds."""
 
     stream: str
     last: int
     """The last sequence number given out; 0 when none was."""
     held: Ranges
-    """What it still keeps: on disk at the edge, so not lost."""
+    """What is still on disk at the edge, so not lost."""
 
 
 @dataclass(frozen=True, slots=True)
 class Accounts:
     """What became of every sequence number. `lost` and `doubled` name stream and numbers."""
 
-    records: int
-    """Numbers that were given out."""
-    records_stored: int
-    readings_stored: int
-    """Values, of which a record has one or more."""
-    events_stored: int
-    duplicates: int
-    declared: int
+    given_out: int = 0
+    stored: int = 0
+    readings: int = 0
+    """A record of a block of a device is a reading of each of its points."""
+    events: int = 0
+    duplicates: int = 0
+    declared: int = 0
     lost: list[str] = field(default_factory=list)
     doubled: list[str] = field(default_factory=list)
 
 
 def journals(data: Path) -> Iterator[JournalEnd]:
-    """Read the end of every stream of every journal in a folder."""
+    """Read the end of every stream that the journals in a folder hold."""
     for path in sorted(data.glob("journal-*.sqlite3")):
         with closing(connect(path, read_only=True)) as journal:
-            keys: dict[int, list[int]] = defaultdict(list)
-            for (key,) in rows(journal, "SELECT key FROM entry"):
-                keys[key >> NUMBER_BITS].append(key & ((1 << NUMBER_BITS) - 1))
-            streams = rows(journal, "SELECT slot, name, last FROM stream")
-        for slot, name, last in streams:
-            yield JournalEnd(name, last, Ranges((number, number) for number in keys[slot]))
+            for slot, name, last in rows(journal, "SELECT slot, name, last FROM stream"):
+                keys = (slot << BITS, (slot + 1) << BITS)
+                held = rows(journal, "SELECT key FROM entry WHERE key >= ? AND key < ?", keys)
+                numbers = (key & ((1 << BITS) - 1) for (key,) in held)
+                yield JournalEnd(name, last, Ranges((one, one) for one in numbers))
 
 
-def awaited(store: Connection, journal: JournalEnd) -> Ranges:
-    """Give the numbers of a journal that are neither in the store nor declared as given up."""
-    found = rows(store, "SELECT id FROM stream WHERE name = ?", (journal.stream,))
-    stream = found[0][0] if found else -1
-    committed = rows(store, "SELECT first, last FROM committed WHERE stream = ?", (stream,))
-    return Ranges(committed).union(_declared(store, stream)).missing(1, journal.last)
+def committed(store: Connection, stream: str) -> Ranges:
+    """Give the numbers of a stream that the store calls its own."""
+    return Ranges(
+        rows(
+            store,
+            "SELECT first, last FROM committed JOIN stream ON stream.id = committed.stream"
+            " WHERE name = ?",
+            (stream,),
+        )
+    )
 
 
 def account(store: Connection, data: Path) -> Accounts:
     """Compare what every journal gave out with what the store has, row by row."""
-    ids = dict(rows(store, "SELECT name, id FROM stream"))
-    lost: list[str] = []
-    doubled: list[str] = []
-    records = records_stored = declared = readings = events = 0
-    for journal in journals(data):
-        records += journal.last
-        stream = ids.get(journal.stream, -1)
-        found = rows(store, ROWS, (stream, stream, stream))
-        doubled += [f"{journal.stream}: number {number} {why}" for number, why in _doubles(found)]
-        stored = Ranges((number, number) for number, _ in found)
-        records_stored += stored.size
-        values = sum(point > 0 for _, point in found)
-        readings, events = readings + values, events + len(found) - values
-        given_up = _declared(store, stream)
-        declared += given_up.size
-        accounted = stored.union(journal.held).union(given_up)
-        lost += [
-            f"{journal.stream}: numbers {first} to {last} are in no book"
-            for first, last in accounted.missing(1, journal.last)
-        ]
+    ends = {end.stream: end for end in journals(data)}
+    for (name,) in rows(store, "SELECT name FROM stream WHERE edge <> ?", (IMPORTER,)):
+        ends.setdefault(name, JournalEnd(name, 0, Ranges()))
+    books = {name: _book(store, end) for name, end in ends.items()}
     return Accounts(
-        records=records,
-        records_stored=records_stored,
-        readings_stored=readings,
-        events_stored=events,
+        given_out=sum(book.last for book in books.values()),
+        stored=sum(book.committed.size for book in books.values()),
+        readings=_count(store, "SELECT count(*) FROM reading"),
+        events=_count(store, "SELECT count(*) FROM event"),
         duplicates=_count(
-            store, "SELECT coalesce(sum(count), 0) FROM tally WHERE name='duplicate'"
+            store, "SELECT coalesce(sum(count), 0) FROM tally WHERE name = 'duplicate'"
         ),
-        declared=declared,
-        lost=lost,
-        doubled=doubled,
+        declared=sum(book.declared.size for book in books.values()),
+        lost=[line for name, book in books.items() for line in _lost(name, book)],
+        doubled=[line for name in books for line in _doubled(store, name)] + _told_twice(store),
     )
 
 
-def _doubles(found: Sequence[tuple[int, int]]) -> Iterator[tuple[int, str]]:
-    """Find numbers that were stored twice; `found` are number and point, in order of numbers."""
-    for number, group in itertools.groupby(found, key=lambda row: row[0]):
-        points = [point for _, point in group]
-        if len(set(points)) < len(points):
-            yield number, f"has {len(points)} rows of {len(set(points))} points"
-        elif len(points) > 1 and min(points) <= 0:
-            yield number, "is a reading and something else"
+class _Book(NamedTuple):
+    """One stream, as its journal and the store tell of it."""
+
+    last: int
+    held: Ranges
+    committed: Ranges
+    stored: Ranges
+    """Numbers that have rows, and those whose records are there under another number."""
+    declared: Ranges
 
 
-def _declared(store: Connection, stream: int) -> Ranges:
-    """Give the holes of a stream that are known for good, with their cause."""
-    holes = "SELECT first, last FROM gap WHERE stream = ? AND cause <> ''"
-    return Ranges(rows(store, holes, (stream,)))
+def _book(store: Connection, end: JournalEnd) -> _Book:
+    own = committed(store, end.stream)
+    stored = Ranges(
+        (seq, seq)
+        for table in ("reading", "event", "unreadable", "elsewhere")
+        for (seq,) in rows(
+            store,
+            f"SELECT DISTINCT seq FROM {table} JOIN stream ON id = stream WHERE name = ?",  # noqa: S608 - tables named above
+            (end.stream,),
+        )
+    )
+    # A store that knows that it is an old copy says so by time, not by number.
+    excused = _count(store, "SELECT count(*) FROM lost_time")
+    silent = (AWAITED,) if excused else (AWAITED, SETTLED)
+    declared = Ranges(
+        (gap.first, gap.last)
+        for gap in gaps(store, MOST_GAPS)
+        if gap.stream == end.stream and gap.last and gap.cause not in silent
+    )
+    return _Book(max(end.last, own.last or 0), end.held, own, stored, declared)
 
 
-def _count(store: Connection, query: str, *parameters: int) -> int:
-    return int(one(store, query, parameters)[0])
+def _lost(stream: str, book: _Book) -> Iterator[str]:
+    accounted = book.committed.union(book.held).union(book.declared)
+    for first, last in accounted.missing(1, book.last):
+        yield f"{stream}: numbers {first} to {last} are in no book"
+    for low, high in book.committed:
+        for first, last in book.stored.missing(low, high):
+            yield f"{stream}: numbers {first} to {last} are called stored and have no row"
+    for low, high in book.stored:
+        for first, last in book.committed.missing(low, high):
+            yield f"{stream}: numbers {first} to {last} have rows and are not called stored"
+
+
+def _doubled(store: Connection, stream: str) -> Iterator[str]:
+    twice = rows(
+        store,
+        "SELECT seq, count(*) FROM reading JOIN stream ON stream.id = stream WHERE name = ?"
+        " GROUP BY seq, point HAVING count(*) > 1"
+        " UNION ALL SELECT event.seq, 2 FROM event JOIN stream ON stream.id = event.stream"
+        " JOIN reading USING (stream, seq) WHERE name = ?",
+        (stream, stream),
+    )
+    for seq, count in twice:
+        yield f"{stream}: number {seq} has {count} rows"
+
+
+def _told_twice(store: Connection) -> list[str]:
+    """Find readings that an edge told under two numbers: no point is read twice in an instant."""
+    twice = rows(
+        store,
+        "SELECT path, at, count(*) FROM reading JOIN point ON point.id = point"
+        " JOIN stream ON stream.id = stream WHERE edge <> ?"
+        " GROUP BY point, at HAVING count(*) > 1",
+        (IMPORTER,),
+    )
+    return [f"{path}: {count} readings of the instant {at}" for path, at, count in twice]
+
+
+def _count(store: Connection, query: str) -> int:
+    return int(one(store, query)[0])
