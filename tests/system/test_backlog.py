@@ -39,7 +39,11 @@ async def fill(house: House, ends: Instant) -> None:
     stamp = Stamp(ends, life)
     with ThreadPoolExecutor(1) as executor:
         seams = Seams(
-            host.clock.monotonic, lambda: stamp, executor, host.new_id, host.random.random
+            host.clock.monotonic,
+            lambda: stamp,
+            executor,
+            lambda: host.secret(8).hex(),
+            host.random.random,
         )
         folder = SystemFolder(house.data)
         place = Place(folder, "journal-stacks.sqlite3", connect, host.clock.monotonic)
