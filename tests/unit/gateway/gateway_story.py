@@ -147,6 +147,11 @@ class House:
         address = Address("small", "stacks", "state")
         return self.writer.take([Arrived(address, body, self.clock.at)]).outcome
 
+    def will(self, edge: str) -> Arrived:
+        """Give what the broker says in the name of an edge that is cut off."""
+        body = encode(Presence(edge, online=False))
+        return Arrived(Address("small", edge, "state"), body, self.clock.at)
+
     def batch(
         self, records: Sequence[Record], first: int | None = None, stream: str = "s"
     ) -> Arrived:
