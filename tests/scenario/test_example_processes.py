@@ -67,7 +67,11 @@ def test_a_process_can_be_found_by_its_file_while_it_runs(
 
 
 def test_whoever_ends_with_a_failure_is_quoted(tmp_path: Path, play: Callable[..., Any]) -> None:
-    failing = (sys.executable, "-c", "import sys; print('a'); sys.exit('port 1 is taken')")
+    failing = (
+        sys.executable,
+        "-c",
+        "import sys; print('a', flush=True); sys.exit('port 1 is taken')",
+    )
     said: list[str] = []
 
     async def story(supervisor: Supervisor) -> None:
