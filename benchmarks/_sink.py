@@ -1,7 +1,7 @@
 """A subscriber that acknowledges what it gets, in place of a gateway."""
 
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from itertools import count
 
@@ -31,7 +31,7 @@ class Sink:
     """Whether it has stopped to acknowledge."""
     _layouts: dict[str, dict[str, Layout]] = field(default_factory=dict)
     _committed: dict[str, Ranges] = field(default_factory=lambda: defaultdict(Ranges))
-    _sent: count[int] = field(default_factory=lambda: count(1_800_000_000_000_000))
+    _sent: Iterator[int] = field(default_factory=lambda: count(1_800_000_000_000_000))
 
     async def run(self) -> None:
         """Listen until cancelled."""
