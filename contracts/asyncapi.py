@@ -23,7 +23,7 @@ from contracts.messages import Ack, Batch, Card, Command, Presence
 from contracts.records import Event, Reading, Sample
 from contracts.topics import of_edge
 
-VERSION = "1.1.0"
+VERSION = "1.2.0"
 """Raise the last number for what old readers may ignore, the first for what they cannot."""
 DOCUMENT = Path(__file__).resolve().parent.parent / "docs" / "reference" / "asyncapi.yaml"
 

@@ -145,7 +145,7 @@ EXAMPLES: Mapping[type[Struct], Mapping[str, Struct]] = {
                     "the journal's budget is used up",
                 ),
                 StreamClosed(
-                    _NOON, "5e1f0a7733c9d2b8", _LIFE, 311, ((320, 322),), "it was damaged"
+                    _NOON, "5e1f0a7733c9d2b8", _LIFE, 311, ((320, 322),), "it was damaged", 347
                 ),
                 VolatileEnded(_NOON, "88d0c4f15be2a697", _LIFE, 57, "the disk was full"),
                 InputRefused(_NOON, "command", "Command: Expected `str`, got `int`", 3),

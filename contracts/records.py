@@ -209,6 +209,8 @@ class StreamClosed(Struct, frozen=True, tag_field="kind", tag="closing"):
     """… and its first number."""
     held: Annotated[tuple[Between, ...], Meta(max_length=1000)] = ()
     reason: Text = ""
+    last: Number = 0
+    """The newest number that the life is known to have given; 0: not said."""
 
 
 class VolatileEnded(Struct, frozen=True, tag_field="kind", tag="volatile-ended"):

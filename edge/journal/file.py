@@ -53,6 +53,8 @@ class Closing(NamedTuple):
     stream: str
     newest: Life
     reason: str
+    last: int = 0
+    """The newest number that is known to have been given."""
 
 
 class JournalFile:
@@ -261,6 +263,7 @@ def closing_rows(streams: Iterable[Stream], closings: Sequence[Closing], stamp: 
                 one.newest.since,
                 coarse(held.get(one.stream, Ranges())),
                 one.reason,
+                one.last,
             ),
             stamp.segment,
             urgent=True,

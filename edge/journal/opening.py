@@ -224,12 +224,22 @@ def _closings(file: JournalFile, mark: Mark, wrong: str) -> list[Closing]:
     own, newest = file.own, Life(mark.since, mark.life)
     known = own.lives[-1] if own.lives else Life(1, "")
     if own.name == mark.stream:
-        return [Closing(own.name, max(known, newest), wrong)]
-    return [Closing(own.name, known, wrong), Closing(mark.stream, newest, wrong)]
+        return [Closing(own.name, max(known, newest), wrong, max(own.last, mark.last))]
+    return [
+        Closing(own.name, known, wrong, own.last),
+        Closing(mark.stream, newest, wrong, mark.last),
+    ]
+
+
+def _closings_of(mark: Mark | None, reason: str) -> list[Closing]:
+    """Close the witness's stream, of which nothing is left."""
+    if mark is None:
+        return []
+    return [Closing(mark.stream, Life(mark.since, mark.life), reason, mark.last)]
 
 
 def _begin(place: Place, fresh: Fresh, mark: Mark | None, reason: str) -> JournalFile:
-    closings = [Closing(mark.stream, Life(mark.since, mark.life), reason)] if mark else []
+    closings = _closings_of(mark, reason)
     if mark:
         log.error("%s has vanished at record %d; a new stream begins", place.path, mark.last)
     db = place.connect(place.path)
@@ -276,7 +286,7 @@ def _salvaged(place: Place, new: Connection, fresh: Fresh, mark: Mark | None, wh
     except DatabaseError as error:
         if failure(error) is not Failure.CORRUPT:
             raise
-        closings = [Closing(mark.stream, Life(mark.since, mark.life), why)] if mark else []
+        closings = _closings_of(mark, why)
         begin(new, fresh, closings)
         return 0
     try:

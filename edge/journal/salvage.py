@@ -115,7 +115,7 @@ def _finish(
             for life in stream.lives:
                 save_life(new, slot + 1, life)
             if stream.use != "left" and stream.lives:
-                closings.append(Closing(stream.name, stream.lives[-1], why))
+                closings.append(Closing(stream.name, stream.lives[-1], why, last))
         file = JournalFile(new, fresh.life)
         if closings:
             file.add_closings(closings, fresh.stamp)

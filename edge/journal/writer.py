@@ -176,7 +176,7 @@ class Writer:
             name = self._intake.ids()
             reason = f"the gateway has other records from {first} on: an old copy was put back"
             log.error("%s: %s; a new stream begins", self.disk.place.path, reason)
-            closings = [Closing(stream, own.lives[-1], reason)]
+            closings = [Closing(stream, own.lives[-1], reason, own.last)]
             await self.disk.do(lambda file: file.leave(name, closings, stamp))
             await self.disk.witness()
         elif not await self.disk.do(

@@ -29,7 +29,7 @@ from gateway.engine.facts import AlarmKey, ClearAlarm, Effect, RaiseAlarm
 from gateway.ingest.holes import CLOSED, GIVEN_UP, THINNED
 from gateway.ingest.readings import LAST_INSTANT, Sender
 from gateway.ingest.sequence_ledger import Identity, SequenceLedger
-from gateway.ingest.stream import Life, Notice, Stream
+from gateway.ingest.stream import Ending, Life, Notice, Stream
 from gateway.storage.ports import Statements
 
 UNASKED = "unasked"
@@ -129,9 +129,9 @@ class EventLog:
                 notice = Notice(GIVEN_UP, reason, _known(event.since), _known(event.until))
                 self._ledger.given_up(edge, Identity(name, life, first), last, notice, now)
             case StreamClosed(stream=name, life=life, begun=begun):
-                held = Ranges(_sound(event.held))
-                last_life = Life(max(1, begun), life)
-                self._ledger.closed(edge, name, last_life, held, Notice(CLOSED, reason), now)
+                newest = Life(max(1, begun), life)
+                ending = Ending(newest, Ranges(_sound(event.held)), event.last)
+                self._ledger.closed(edge, name, ending, Notice(CLOSED, reason), now)
             case VolatileEnded(stream=name, last=last):
                 self._ledger.volatile_ended(edge, name, last, now)
         return event.stream

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from contracts.instants import Instant
 from contracts.messages import MOST_RANGES, StreamState
 from contracts.ranges import Range, Ranges
-from gateway.ingest.stream import Life, Notice, Stream
+from gateway.ingest.stream import Ending, Notice, Stream
 
 
 class Identity(NamedTuple):
@@ -160,14 +160,12 @@ class SequenceLedger:
             stream.give_up(what.life, what.number, last, notice, now)
         return stream is not None
 
-    def closed(
-        self, edge: str, name: str, life: Life, held: Ranges, notice: Notice, now: Instant
-    ) -> bool:
+    def closed(self, edge: str, name: str, ending: Ending, notice: Notice, now: Instant) -> bool:
         """Take note that an edge left a stream; False: it is another's."""
         stream = self._of(edge, name, now)
         if stream is not None:
             self._touch(stream)
-            stream.close(life, held, notice, now)
+            stream.close(ending, notice, now)
         return stream is not None
 
     def volatile_ended(self, edge: str, name: str, last: int, now: Instant) -> bool:

@@ -28,6 +28,17 @@ class Notice(NamedTuple):
     until: Instant | None = None
 
 
+class Ending(NamedTuple):
+    """What an edge says of a stream that it left."""
+
+    life: Life
+    """The newest one."""
+    held: Ranges
+    """What of it, and of those before it, will still come."""
+    last: int = 0
+    """The newest number that it is known to have given; 0: not said."""
+
+
 class Rows(NamedTuple):
     """What a stream is made of."""
 
@@ -191,13 +202,14 @@ class Stream:
         if 1 <= first <= last:
             self.declare(first, last, notice, now)
 
-    def close(self, life: Life, held: Ranges, notice: Notice, now: Instant) -> None:
-        """Of a life and those before it, nothing but `held` will come any more."""
+    def close(self, ending: Ending, notice: Notice, now: Instant) -> None:
+        """Of a life and those before it, nothing but what is held will come any more."""
+        life = ending.life
         owned = self.enter(life.name, life.since, now)
         end = owned.last if owned else life.since - 1
-        promised = held.within(1, end)
+        promised = ending.held.within(1, end)
         if owned:
-            self.reach(promised.last or 0, now)
+            self.reach(max(promised.last or 0, min(ending.last, end)), now)
             if self.lives[-1].name == life.name:
                 self.state = self.state._replace(ended=True)
         for first, last in promised.missing(1, min(end, self.high)):

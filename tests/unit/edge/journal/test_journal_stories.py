@@ -167,7 +167,7 @@ def test_a_file_that_vanished_is_said_with_its_last_life(tmp_path: Path) -> None
             (closing,) = await records(journal)
             assert isinstance(closing, StreamClosed)
             assert (closing.stream, closing.life, closing.begun) == (stream, "life-1", 1)
-            assert closing.held == ()
+            assert (closing.held, closing.last) == ((), 5)
             assert stream not in await held(journal)
 
     play(story())
@@ -194,7 +194,7 @@ def test_an_old_copy_is_left_and_drains_under_its_own_numbers(tmp_path: Path) ->
             }
             (closing,) = [one for one in await records(journal) if isinstance(one, StreamClosed)]
             assert (closing.stream, closing.life, closing.begun) == (stream, "life-2", 3)
-            assert closing.held == ((1, 2),)
+            assert (closing.held, closing.last) == (((1, 2),), 3)
             journal.named(stream, Ranges(), Ranges([(1, 2)]))
             await settle(journal)
             assert [one.use for one in journal.tracks()] == ["own"]

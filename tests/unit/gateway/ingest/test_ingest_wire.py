@@ -208,6 +208,14 @@ def test_every_hole_says_why(house: House) -> None:
     assert reason == "budget full"
 
 
+def test_what_a_lost_journal_had_given_and_nobody_saw_is_a_hole(house: House) -> None:
+    house.told(reading(0, 20.0), first=1, stream="s")
+    house.told(StreamClosed(T0, "s", "a", 1, (), "it vanished", 9), first=1, stream="t", life="b")
+    assert gaps(house) == [("s", 2, 9, "closed")]
+    house.restart()
+    assert gaps(house) == [("s", 2, 9, "closed")]
+
+
 def test_falls_and_clock_steps_are_listed(house: House) -> None:
     house.told(
         PartFell("stacks", T0, "bus", stands=False, reason="bug", count=2),

@@ -18,7 +18,7 @@ from gateway.ingest.holes import (
     Hole,
 )
 from gateway.ingest.sequence_ledger import Claim, Identity, SequenceLedger
-from gateway.ingest.stream import Life, Notice, Rows, Stream
+from gateway.ingest.stream import Ending, Life, Notice, Rows, Stream
 
 LAST = 24
 NOTICE = Notice(GIVEN_UP, "why", 5, 6)
@@ -194,7 +194,8 @@ def play(books: SequenceLedger, plain: Plain, what: str, told: tuple) -> None:  
         case "close":
             edge, name, life, begun, held = told
             mine = plain.stream(edge, name) is not None
-            assert books.closed(edge, name, Life(begun, life), Ranges(held), LEFT, 1) == mine
+            ending = Ending(Life(begun, life), Ranges(held))
+            assert books.closed(edge, name, ending, LEFT, 1) == mine
             if mine:
                 every = {n for first, last in held for n in range(first, last + 1)}
                 plain.close(name, life, begun, every)
