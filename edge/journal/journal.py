@@ -129,9 +129,6 @@ class Journal:
             for record in records
         )
         entry = Entry(rows, self._memories.change(remember))
-        if not rows and not remember:
-            entry.promise.settle(kept=True)
-            return entry.promise
         self._intake.take(entry, self._seams.stamp())
         self._wake.set()
         if self._intake.sick:

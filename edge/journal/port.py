@@ -78,6 +78,7 @@ class Journal(Protocol):
     def append(self, records: Sequence[Record], remember: Sequence[Change] = ()) -> Ticket:
         """Take facts, and what is to be remembered with them in one transaction.
 
+        The ticket of nothing is durable as soon as all that was appended before is on disk.
         Never raises, never waits. What does not fit into memory any more is counted, declared as
         a hole once the journal is well again, and its ticket never becomes durable.
         """

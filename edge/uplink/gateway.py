@@ -80,11 +80,16 @@ class Gateway:
         """Give the gateway a moment to take the last records; the journal keeps the rest."""
         if not self._uplink.online:
             return
-        settled = asyncio.create_task(self._uplink.settled(), name="last records")
+        settled = asyncio.create_task(self._last_records(), name="last records")
         limit = asyncio.create_task(self._wait(FAREWELL), name="farewell")
         await asyncio.wait((settled, limit), return_when=asyncio.FIRST_COMPLETED)
         settled.cancel()
         limit.cancel()
+
+    async def _last_records(self) -> None:
+        # What was appended last is not held yet: nothing, appended behind it, tells when it is.
+        await self._ground.journal.append([]).durable(FAREWELL)
+        await self._uplink.settled()
 
     async def _wait(self, seconds: float) -> None:
         await self._ground.clock.sleep(seconds)

@@ -68,8 +68,8 @@ def test_the_library_runs_on_mosquitto_and_survives_its_death(
                 await keeper.end_all()
         report = examine(house.site, house.data)
         assert report.clean, report.text()
-        assert report.comparison.loans
-        assert report.comparison.visits
+        assert report.loans.loans
+        assert report.crossings.visits
 
     play(story(), within=200)
 

@@ -14,7 +14,7 @@ from tests.system.library import open_library, rows
 from wenlan.example.library import House
 from wenlan.example.processes import until
 from wenlan.example.site import EXAMPLE
-from wenlan.proofs.reconciliation import read_ledger
+from wenlan.proofs.ground_truth import read_ledger
 
 pytestmark = pytest.mark.system
 

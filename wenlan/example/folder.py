@@ -9,8 +9,9 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
-from wenlan.example.leftovers import DIARY, end_left_over
+from wenlan.example.leftovers import end_left_over
 from wenlan.example.site import ENVIRONMENT
+from wenlan.proofs.notes import DIARY
 
 STORE = "store.sqlite3"
 MARK = "wenlan-example.json"

@@ -8,8 +8,8 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
-DIARY = "supervisor.jsonl"
-"""In the data folder: which process was started and ended when."""
+from wenlan.proofs.notes import DIARY
+
 FOLDER_VARIABLE = "WENLAN_EXAMPLE"
 """Tells each process of an example its folder; a pid alone may long be somebody else's."""
 GRACE = 5.0
@@ -29,7 +29,7 @@ def left_over(folder: Path) -> dict[int, str]:
             continue  # cut off when its writer was killed
         if note["what"] == "started":
             running[note["pid"]] = note["part"]
-        else:
+        elif note["what"] == "ended":
             running.pop(note["pid"], None)
     return {pid: part for pid, part in running.items() if _belongs(pid, folder)}
 

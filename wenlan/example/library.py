@@ -7,7 +7,7 @@ import secrets
 import sys
 import urllib.error
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -35,6 +35,8 @@ class House:
     """Holds the folder for as long as the house stands."""
     broker_ports: dict[str, int] = field(default_factory=dict)
     """For edges that reach the broker by another port than everybody."""
+    controls: Mapping[str, Path] = field(default_factory=dict)
+    """Files that switch the faults of a process's disk and clock, by its name."""
 
     @property
     def address(self) -> str:
@@ -54,7 +56,10 @@ class House:
     def part(self, name: str, *arguments: str) -> Part:
         """Give a process of Wenlan by its subcommand's words."""
         common = ["--site", str(self.site_path), "--data", str(self.data)]
-        argv = [sys.executable, "-m", "wenlan", *arguments, *common]
+        entry = ["wenlan"]
+        if name in self.controls:
+            entry = ["wenlan.proofs.faulty_host", str(self.controls[name])]
+        argv = [sys.executable, "-m", *entry, *arguments, *common]
         return Part(name, argv, self.environment)
 
     def gateway(self) -> Part:

@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from contracts.instants import Instant
-from wenlan.example.leftovers import DIARY, FOLDER_VARIABLE
+from wenlan.example.leftovers import FOLDER_VARIABLE
+from wenlan.proofs.notes import DIARY
 
 SHORTEST_PAUSE = 0.5
 LONGEST_PAUSE = 5.0
@@ -60,11 +61,30 @@ class Supervisor:
 
     async def end(self, name: str) -> None:
         """Ask a part to end, wait, and kill it when it does not."""
+        process = self._running.get(name)
+        if self.pid(name) is not None and process is not None:
+            self._note(name, "ending", process.pid)
+            process.send_signal(signal.SIGTERM)
+        await self._wait_for(name)
+
+    async def kill(self, name: str) -> None:
+        """End a part in the middle of whatever it does, and do not start it again."""
+        process = self._running.get(name)
+        if self.pid(name) is not None and process is not None:
+            process.kill()
+        await self._wait_for(name)
+
+    async def end_all(self) -> None:
+        """End every part that still runs, the last started first."""
+        for name in reversed(list(self._tasks)):
+            await self.end(name)
+
+    async def _wait_for(self, name: str) -> None:
+        """Wait for a part that was told to end; it is not started again."""
         self._ending.add(name)
         task = self._tasks.pop(name, None)
         process = self._running.get(name)
         if process is not None and process.returncode is None:
-            process.send_signal(signal.SIGTERM)
             try:
                 async with asyncio.timeout(GRACE):
                     await process.wait()
@@ -73,13 +93,10 @@ class Supervisor:
                 process.kill()
                 await process.wait()
         if task is not None:
+            # It writes down that the process ended, unless it was only waiting to start another.
+            await asyncio.wait((task,), timeout=SHORTEST_PAUSE)
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
-
-    async def end_all(self) -> None:
-        """End every part that still runs, the last started first."""
-        for name in reversed(list(self._tasks)):
-            await self.end(name)
 
     async def _keep(self, part: Part) -> None:
         pause = SHORTEST_PAUSE

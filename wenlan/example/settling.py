@@ -3,16 +3,18 @@
 import asyncio
 from contextlib import closing
 
-from runtime.database import connect
+from runtime.database import connect, rows
 from wenlan.example.library import House
 from wenlan.example.orders import send
 from wenlan.example.processes import Supervisor, until
-from wenlan.proofs.sequence_audit import committed, journals
+from wenlan.proofs.numbers import committed, journals
 
 LAST_READERS = 60.0
 """Seconds for the readers at the kiosk and the robot under way to finish."""
 DRAIN = 60.0
 """Seconds for the gateway to take what the journals still hold."""
+LAST_OUTCOME = 75.0
+"""Seconds after which the last command has an outcome, or nobody can tell how it ended."""
 
 
 async def settle(house: House, supervisor: Supervisor) -> None:
@@ -26,7 +28,11 @@ async def settle(house: House, supervisor: Supervisor) -> None:
         state = await send(house.control_port, {"do": "state"})
         return not state["busy"]
 
+    async def every_command_ended() -> bool:
+        return await asyncio.to_thread(_every_command_ended, house)
+
     await until(nobody_is_busy, LAST_READERS, "the last readers and the robot have finished")
+    await until(every_command_ended, LAST_OUTCOME, "every command has an outcome")
     # What the last of them did must still be polled and journalled.
     await asyncio.sleep(3.0)
     for edge in house.edges():
@@ -37,6 +43,11 @@ async def settle(house: House, supervisor: Supervisor) -> None:
 
     await until(everything_is_stored, DRAIN, "the gateway has everything the journals held")
     await supervisor.end_all()
+
+
+def _every_command_ended(house: House) -> bool:
+    with closing(connect(house.data / "store.sqlite3", read_only=True)) as store:
+        return not rows(store, "SELECT 1 FROM command WHERE status = 'sent' LIMIT 1")
 
 
 def _everything_is_stored(house: House) -> bool:

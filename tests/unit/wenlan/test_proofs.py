@@ -9,7 +9,7 @@ from config.loader import load_site
 from config.site import Site
 from edge.journal.schema import TABLES
 from gateway.storage.sqlite import MIGRATIONS
-from runtime.database import connect
+from runtime.database import Connection, connect
 from wenlan.proofs.report import Report, examine
 
 SITE = """
@@ -28,9 +28,12 @@ edges:
         devices:
           - {id: probe, model: xy-md02, unit: 1}
           - {id: counter, model: adam-6051, unit: 2}
+          - {id: ac, model: liebert-pac, unit: 3, safe: {temperature_setpoint: 19}}
 """
 SECOND = 1_000_000
 READINGS = 8
+LAST = READINGS + 2
+"""Behind the readings, how two commands ended."""
 LOAN = {
     "kind": "loan",
     "at": 5 * SECOND,
@@ -39,6 +42,11 @@ LOAN = {
     "patron": "P",
     "ok": 1,
 }
+WRITE = {"kind": "write", "at": 7 * SECOND, "device": "ac", "unit": 3, "function": 6,
+         "start": 348, "words": [215]}  # fmt: skip
+BACK = {**WRITE, "at": 9 * SECOND, "words": [190]}
+COMMAND = "'%s', 'ac', 'write', CAST('%s' AS BLOB), 'me', 0, '%s'"
+OUTCOME = "1, %d, 0, 0, 'outcome', '%s', CAST('%s' AS BLOB)"
 DROP = {"kind": "delivery", "at": 6 * SECOND, "order": "D1", "step": "dropped"}
 
 
@@ -60,18 +68,16 @@ def _books(tmp_path: Path) -> Path:
         for n in range(1, READINGS // 2 + 1)
     ]  # fmt: skip
     lines += [{"kind": "pulse", "at": n, "device": "counter", "channel": 0} for n in range(3)]
-    text = "\n".join(json.dumps(line) for line in [*lines, LOAN, DROP])
+    text = "\n".join(json.dumps(line) for line in [*lines, LOAN, DROP, WRITE, BACK])
     (data / "ledger.jsonl").write_text(text + "\n", encoding="utf-8")
     with closing(connect(data / "journal-only.sqlite3")) as journal:
         journal.execute(TABLES).fetchall()
-        journal.execute(
-            "INSERT INTO stream VALUES (0, 's', 'own', 'a', ?, x'5b5d', 0)", (READINGS,)
-        )
+        journal.execute("INSERT INTO stream VALUES (0, 's', 'own', 'a', ?, x'5b5d', 0)", (LAST,))
     with closing(connect(data / "store.sqlite3")) as store:
         for script in MIGRATIONS:
             store.execute(script).fetchall()
         store.execute("INSERT INTO stream (id, name, edge, begun) VALUES (1, 's', 'only', 0)")
-        store.execute("INSERT INTO committed VALUES (1, 1, ?)", (READINGS,))
+        store.execute("INSERT INTO committed VALUES (1, 1, ?)", (LAST,))
         for point, name in ((1, "temperature"), (2, "humidity")):
             store.execute("INSERT INTO point (id, path, device) VALUES (?, ?, 'probe')",
                           (point, f"probe/{name}"))  # fmt: skip
@@ -88,7 +94,27 @@ def _books(tmp_path: Path) -> Path:
         store.execute(
             "INSERT INTO delivery VALUES ('D1', 'r', 'delivered', 'B2', 'a', 'b', '', '', 0, 0)"
         )
+        for number, (name, value, status) in enumerate(
+            (("C1", 21.5, "done"), ("C2", 22.5, "failed")), start=READINGS + 1
+        ):
+            keep_command(store, name, value, status)
+            end_command(store, number, name, status)
     return data
+
+
+def keep_command(store: Connection, name: str, value: float, status: str) -> None:
+    body = {"id": name, "device": "ac", "action": "write", "issued": 0, "expires": 1, "by": "me",
+            "point": "temperature_setpoint", "value": value, "lease": 2}  # fmt: skip
+    told = COMMAND % (name, json.dumps(body), status)
+    store.execute(
+        f"INSERT INTO command (id, device, action, body, who, issued, status) VALUES ({told})"
+    )
+
+
+def end_command(store: Connection, number: int, name: str, status: str) -> None:
+    body = {"kind": "outcome", "command": name, "at": 1, "device": "ac", "action": "write",
+            "status": status}  # fmt: skip
+    store.execute(f"INSERT INTO event VALUES ({OUTCOME % (number, name, json.dumps(body))})")
 
 
 def after(books: Path, change: str) -> Callable[[Site], Report]:
@@ -102,11 +128,11 @@ def test_books_that_agree_are_clean(site: Site, books: Path) -> None:
     report = examine(site, books)
     assert report.clean, report.text()
     assert (report.accounts.given_out, report.accounts.stored, report.accounts.readings) == (
-        8, 8, 8,
+        10, 10, 8,
     )  # fmt: skip
-    assert (report.comparison.visits, report.comparison.loans, report.comparison.deliveries) == (
-        3, 1, 1,
-    )  # fmt: skip
+    assert (report.readings.answers, report.readings.rows) == (8, 8)
+    assert (report.crossings.visits, report.loans.loans, report.deliveries.deliveries) == (3, 1, 1)
+    assert (report.commands.by_status, report.commands.writes) == ({"done": 1, "failed": 1}, 1)
 
 
 @pytest.mark.parametrize("seq", range(1, READINGS + 1))
@@ -170,9 +196,12 @@ def test_an_answer_that_was_never_stored_is_found_unless_the_edge_was_killed(
     with (books / "ledger.jsonl").open("a", encoding="utf-8") as ledger:
         ledger.write(json.dumps(extra) + "\n")
     assert not examine(site, books).clean
-    end = {"at": 61 * SECOND, "part": "edge-only", "what": "ended", "pid": 1, "code": -9}
-    (books / "supervisor.jsonl").write_text(json.dumps(end) + "\n", encoding="utf-8")
-    assert examine(site, books).clean
+    for at, clean in ((60.1, True), (59.9, True), (61.0, False), (58.0, False)):
+        end = {"at": round(at * SECOND), "part": "edge-only", "what": "ended", "pid": 1, "code": -9}
+        (books / "supervisor.jsonl").write_text(json.dumps(end) + "\n", encoding="utf-8")
+        report = examine(site, books)
+        assert report.clean == clean, report.text()
+    assert report.missing.lost
 
 
 def test_an_answer_that_came_too_late_is_no_loss_when_the_edge_said_so(
@@ -182,18 +211,18 @@ def test_an_answer_that_came_too_late_is_no_loss_when_the_edge_said_so(
             "start": 1, "words": [300, 500]}  # fmt: skip
     with (books / "ledger.jsonl").open("a", encoding="utf-8") as ledger:
         ledger.write(json.dumps(late) + "\n")
-    for seq, (at, available) in enumerate(((61, False), (63, True)), start=READINGS + 1):
+    for seq, (at, available) in enumerate(((61, False), (63, True)), start=LAST + 1):
         body = json.dumps({"kind": "device", "device": "probe", "available": available})
         place = f"1, {seq}, {at * SECOND}, 0, 'device', 'probe'"
         event = f"INSERT INTO event VALUES ({place}, CAST('{body}' AS BLOB))"
         after(books, event)
         report = after(books, f"UPDATE committed SET last = {seq}")(site)
     assert report.clean, report.text()
-    assert report.comparison.unheard == 2
+    assert report.missing.unheard == 2
 
 
-HOLE = "INSERT INTO gap (stream, first, last, noticed, cause) VALUES (1, 9, 12, 0, '{}')"
-LONGER = "UPDATE stream SET last = 12"
+HOLE = "INSERT INTO gap (stream, first, last, noticed, cause) VALUES (1, 11, 14, 0, '{}')"
+LONGER = "UPDATE stream SET last = 14"
 
 
 def journal(books: Path, change: str, *values: int) -> None:
@@ -205,7 +234,7 @@ def test_what_the_journal_still_holds_is_not_lost(site: Site, books: Path) -> No
     journal(books, LONGER)
     after(books, HOLE.format(""))
     assert not examine(site, books).clean
-    for number in range(9, 13):
+    for number in range(11, 15):
         journal(books, "INSERT INTO entry VALUES (?, 1, 0, 0, 0, NULL, x'')", number)
     assert examine(site, books).clean
 
@@ -215,7 +244,7 @@ def test_what_an_edge_declared_is_not_lost(site: Site, books: Path, cause: str) 
     journal(books, LONGER)
     report = after(books, HOLE.format(cause))(site)
     assert report.clean, report.text()
-    assert (report.accounts.declared, report.accounts.given_out) == (4, 12)
+    assert (report.accounts.declared, report.accounts.given_out) == (4, 14)
 
 
 def test_what_is_missing_below_the_oldest_is_lost_unless_the_store_is_an_old_copy(
@@ -223,20 +252,20 @@ def test_what_is_missing_below_the_oldest_is_lost_unless_the_store_is_an_old_cop
 ) -> None:
     journal(books, LONGER)
     after(books, HOLE.format(""))
-    assert not after(books, "UPDATE stream SET settled_to = 13")(site).clean
+    assert not after(books, "UPDATE stream SET settled_to = 15")(site).clean
     assert after(books, "INSERT INTO lost_time VALUES ('only', 0, 9, 9)")(site).clean
 
 
 def test_a_number_without_a_row_needs_its_record_elsewhere(site: Site, books: Path) -> None:
-    assert not after(books, "UPDATE committed SET last = 9")(site).clean
-    assert after(books, "INSERT INTO elsewhere VALUES (1, 9)")(site).clean
+    assert not after(books, "UPDATE committed SET last = 11")(site).clean
+    assert after(books, "INSERT INTO elsewhere VALUES (1, 11)")(site).clean
 
 
 def test_one_reading_under_two_numbers_is_found(site: Site, books: Path) -> None:
-    after(books, "UPDATE committed SET last = 9")
+    after(books, "UPDATE committed SET last = 11")
     report = after(
         books,
-        "INSERT INTO reading SELECT point, at, stream, 9, value, quality, received"
+        "INSERT INTO reading SELECT point, at, stream, 11, value, quality, received"
         " FROM reading WHERE seq = 1",
     )(site)
     assert [one for one in report.findings if one.startswith("doubled: probe/temperature")]

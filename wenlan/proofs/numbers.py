@@ -1,6 +1,6 @@
 """Sequence numbers: which were given out by the journals, and what became of each."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -48,12 +48,19 @@ class Accounts:
 def journals(data: Path) -> Iterator[JournalEnd]:
     """Read the end of every stream that the journals in a folder hold."""
     for path in sorted(data.glob("journal-*.sqlite3")):
-        with closing(connect(path, read_only=True)) as journal:
-            for slot, name, last in rows(journal, "SELECT slot, name, last FROM stream"):
-                keys = (slot << BITS, (slot + 1) << BITS)
-                held = rows(journal, "SELECT key FROM entry WHERE key >= ? AND key < ?", keys)
-                numbers = (key & ((1 << BITS) - 1) for (key,) in held)
-                yield JournalEnd(name, last, Ranges((one, one) for one in numbers))
+        yield from ends_of(path)
+
+
+def ends_of(path: Path) -> list[JournalEnd]:
+    """Read the end of every stream of one journal."""
+    found: list[JournalEnd] = []
+    with closing(connect(path, read_only=True)) as journal:
+        for slot, name, last in rows(journal, "SELECT slot, name, last FROM stream"):
+            keys = (slot << BITS, (slot + 1) << BITS)
+            held = rows(journal, "SELECT key FROM entry WHERE key >= ? AND key < ?", keys)
+            numbers = (key & ((1 << BITS) - 1) for (key,) in held)
+            found.append(JournalEnd(name, last, Ranges((one, one) for one in numbers)))
+    return found
 
 
 def committed(store: Connection, stream: str) -> Ranges:
@@ -68,9 +75,15 @@ def committed(store: Connection, stream: str) -> Ranges:
     )
 
 
-def account(store: Connection, data: Path) -> Accounts:
-    """Compare what every journal gave out with what the store has, row by row."""
+def account(store: Connection, data: Path, given: Mapping[str, int]) -> Accounts:
+    """Compare what every journal gave out with what the store has, row by row.
+
+    `given`: by stream, what journals had given out that may be gone.
+    """
     ends = {end.stream: end for end in journals(data)}
+    for stream, last in given.items():
+        end = ends.get(stream, JournalEnd(stream, 0, Ranges()))
+        ends[stream] = end._replace(last=max(last, end.last))
     for (name,) in rows(store, "SELECT name FROM stream WHERE edge <> ?", (IMPORTER,)):
         ends.setdefault(name, JournalEnd(name, 0, Ranges()))
     books = {name: _book(store, end) for name, end in ends.items()}

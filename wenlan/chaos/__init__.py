@@ -1,0 +1,1 @@
+"""Strikes a running building: a plan drawn by a seed, and who carries it out."""

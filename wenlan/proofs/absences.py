@@ -1,0 +1,178 @@
+"""Why an answer is not in the store: a hole that somebody declared, a kill, or the edge's word.
+
+What none of these explains is lost. A hole explains as many records as it has numbers, no more.
+"""
+
+import json
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from contracts.instants import SECOND, Instant
+from gateway.ingest.holes import AWAITED, OPEN_END
+from gateway.ingest.readers import OLD_COPY, gaps
+from runtime.database import Connection, rows
+from wenlan.proofs.dating import Dating
+from wenlan.proofs.notes import NEVER, Notes, Span
+from wenlan.proofs.readings import LONGEST_POLL, Missing
+
+GROUP = SECOND // 4
+"""What was read so long before an edge was killed may not have been on disk: one group commit,
+and what is read into it on a busy machine. It is measured, and reported."""
+UNDER_WAY = SECOND
+"""Answers that arrive while an edge dies, or ends, are heard by nobody."""
+AT_ONCE = int(0.7 * SECOND)
+"""A device's answers so near to each other are one record."""
+REOPENED = 10 * SECOND
+"""So long after a disk is well again an edge may still hold what it wrote to memory."""
+SLACK = 2 * SECOND
+"""A hole's times are those of the records at its sides."""
+MOST_GAPS = 10_000_000
+
+
+class Absence(NamedTuple):
+    """A record that is not there: the values of a device that were answered together."""
+
+    edge: str
+    device: str
+    since: Instant
+    until: Instant
+    values: int
+    told: str
+
+
+@dataclass(slots=True)
+class Opening:
+    """A hole, in this machine's time; `room` is how many records it can explain."""
+
+    since: Instant
+    until: Instant
+    room: float
+
+
+@dataclass(slots=True)
+class Explained:
+    """How many values are missing, by reason."""
+
+    unheard: int = 0
+    """The edge said that the device was gone."""
+    in_holes: int = 0
+    in_kills: int = 0
+    at_ends: int = 0
+    """The edge was asked to end while they were under way."""
+    worst_kill: int = 0
+    """Most values that one kill cost …"""
+    oldest: int = 0
+    """… and how long before a kill the oldest was read that was not on disk, in µs."""
+    lost: list[str] = field(default_factory=list)
+
+
+def explain(
+    missing: Iterable[Missing], store: Connection, notes: Notes, clocks: dict[str, Dating]
+) -> Explained:
+    """Say of each answer that is missing why it may be."""
+    result = Explained()
+    gone = absences(store, clocks)
+    openings = {edge: holes_of(store, edge, notes, dating) for edge, dating in clocks.items()}
+    kills: dict[tuple[str, Instant], int] = defaultdict(int)
+    for one in records_of(missing):
+        if any(span.since <= one.until and one.since <= span.until for span in gone[one.device]):
+            result.unheard += one.values
+            continue
+        killed = _kill(one, notes)
+        # A sick or spoilt journal declares what it cost.
+        troubled = killed is None or _troubled(one.edge, killed, notes)
+        if troubled and _fill(openings[one.edge], one):
+            result.in_holes += one.values
+        elif killed is not None:
+            kills[one.edge, killed] += one.values
+            result.in_kills += one.values
+            result.oldest = max(result.oldest, killed - one.since)
+        elif _ending(one, notes):
+            result.at_ends += one.values
+        else:
+            result.lost.append(one.told)
+    result.worst_kill = max(kills.values(), default=0)
+    return result
+
+
+def records_of(missing: Iterable[Missing]) -> list[Absence]:
+    """Put together what was answered together."""
+    found: list[Absence] = []
+    for one in sorted(missing, key=lambda one: (one.device, one.at)):
+        told = f"{one.path} at {one.at}: the answer {one.value} was never stored"
+        last = found[-1] if found else None
+        if last and last.device == one.device and one.at - last.until <= AT_ONCE:
+            found[-1] = last._replace(until=one.at, values=last.values + 1)
+        else:
+            found.append(Absence(one.edge, one.device, one.at, one.at, 1, told))
+    return sorted(found, key=lambda one: one.since)
+
+
+def absences(store: Connection, clocks: dict[str, Dating]) -> dict[str, list[Span]]:
+    """Give from when to when each device was said not to answer as it should."""
+    spans: dict[str, list[Span]] = defaultdict(list)
+    since: dict[str, Instant] = {}
+    told = rows(
+        store,
+        "SELECT edge, subject, at, body FROM event JOIN stream ON id = stream"
+        " WHERE kind = 'device'",
+    )
+    dated = [
+        (clocks[edge].real(at) or at, device, bool(json.loads(body)["available"]))
+        for edge, device, at, body in told
+        if edge in clocks
+    ]
+    for at, device, there in sorted(dated):
+        if not there:
+            since.setdefault(device, at)
+        elif device in since:
+            spans[device].append(Span(since.pop(device) - LONGEST_POLL, at))
+    for device, at in since.items():
+        spans[device].append(Span(at - LONGEST_POLL, NEVER))
+    return spans
+
+
+def holes_of(store: Connection, edge: str, notes: Notes, dating: Dating) -> list[Opening]:
+    """Give the declared holes of an edge, those that end first before the others."""
+    found: list[Opening] = []
+    for gap in gaps(store, MOST_GAPS):
+        if gap.edge != edge or gap.cause == AWAITED:
+            continue
+        since = dating.real(gap.since) if gap.since else None
+        until = dating.real(gap.until) if gap.until else None
+        end = min(gap.noticed, until or NEVER) + SLACK
+        if gap.cause == OPEN_END:
+            # Nothing comes of a stream in memory after its process.
+            if since is None:
+                continue
+            deaths = [at for at in notes.kills[f"edge-{edge}"] if at >= since - SLACK]
+            end = min([end, *deaths])
+        bounded = gap.last and gap.cause != OLD_COPY
+        room = float(gap.last - gap.first + 1) if bounded else float("inf")
+        found.append(Opening((since or SLACK) - SLACK, end, room))
+    return sorted(found, key=lambda one: one.until)
+
+
+def _fill(openings: Sequence[Opening], record: Absence) -> bool:
+    for one in openings:
+        if one.room >= 1 and one.since <= record.since <= one.until:
+            one.room -= 1
+            return True
+    return False
+
+
+def _kill(record: Absence, notes: Notes) -> Instant | None:
+    kills = notes.kills[f"edge-{record.edge}"]
+    return next((at for at in kills if at - GROUP <= record.until <= at + UNDER_WAY), None)
+
+
+def _troubled(edge: str, killed: Instant, notes: Notes) -> bool:
+    spoilt = any(abs(at - killed) <= SLACK for at in notes.spoilt[edge])
+    return spoilt or notes.was_sick(f"edge-{edge}", killed, within=REOPENED)
+
+
+def _ending(record: Absence, notes: Notes) -> bool:
+    ends = notes.ends[f"edge-{record.edge}"]
+    return any(end.since - UNDER_WAY <= record.until <= end.until + UNDER_WAY for end in ends)
