@@ -269,3 +269,225 @@ def test_one_reading_under_two_numbers_is_found(site: Site, books: Path) -> None
         " FROM reading WHERE seq = 1",
     )(site)
     assert [one for one in report.findings if one.startswith("doubled: probe/temperature")]
+
+
+def test_rows_that_changed_their_numbers_are_found_unless_they_were_given_new_ones(
+    site: Site, books: Path
+) -> None:
+    """The first reading of the temperature and its last one have each other's number."""
+    for old, new in ((1, 100), (7, 1), (100, 7)):
+        change = f"UPDATE reading SET seq = {new} WHERE seq = {old}"
+        report = after(books, change)(site)
+    assert [one for one in report.findings if "older than one before it" in one]
+    with closing(connect(books / "store.sqlite3")) as store:
+        for number in range(11, 16):
+            store.execute(f"INSERT INTO elsewhere VALUES (1, {number})")
+        store.execute("UPDATE committed SET last = 15")
+    assert examine(site, books).clean
+
+
+def test_two_answers_that_changed_places_are_found(site: Site, books: Path) -> None:
+    """The humidity that was read first is stored last, with all its values in the store."""
+    for old, new in ((2_001_000, 9), (4_001_000, 2_001_000), (9, 4_001_000)):
+        change = f"UPDATE reading SET at = {new} WHERE at = {old} AND point = 2"
+        report = after(books, change)(site)
+    assert not report.clean
+
+
+HOUR = 3600 * SECOND
+STEPPED = {"type": "clock", "at": 0, "part": "edge-only", "ahead": HOUR}
+
+
+def noted(books: Path, *notes: dict[str, object]) -> None:
+    text = "".join(json.dumps(one) + "\n" for one in notes)
+    (books / "blows.jsonl").write_text(text, encoding="utf-8")
+
+
+@pytest.fixture(name="stepped")
+def _stepped(site: Site, books: Path) -> Path:
+    """The same books of an edge whose clock was an hour ahead."""
+    noted(books, {**STEPPED, "at": -10 * SECOND})
+    with closing(connect(books / "store.sqlite3")) as store:
+        store.execute("UPDATE reading SET received = at")
+        store.execute(f"UPDATE reading SET at = at + {HOUR}")
+    report = examine(site, books)
+    assert report.clean, report.text()
+    assert (report.readings.rows, report.crossings.undated) == (8, ["gate entry"])
+    return books
+
+
+@pytest.mark.parametrize("seq", range(1, READINGS + 1))
+@pytest.mark.parametrize(
+    "change",
+    [
+        "DELETE FROM reading WHERE seq = {}",
+        "UPDATE reading SET value = value + 5 WHERE seq = {}",
+        f"UPDATE reading SET at = at + {HOUR} WHERE seq = {{}}",
+        f"UPDATE reading SET at = at - {HOUR} WHERE seq = {{}}",
+        "UPDATE reading SET at = at + 60000000 WHERE seq = {}",
+        "INSERT INTO reading SELECT point, at + 1, stream, 100, value, quality, received"
+        " FROM reading WHERE seq = {}",
+    ],
+)
+def test_the_same_is_found_of_an_edge_whose_clock_stepped(
+    site: Site, stepped: Path, change: str, seq: int
+) -> None:
+    assert not after(stepped, change.format(seq))(site).clean
+
+
+def unanswered(books: Path, *seconds: float) -> None:
+    lines = (
+        {"kind": "poll", "at": round(at * SECOND), "device": "probe", "unit": 1, "function": 4,
+         "start": 1, "words": [300, 500]}
+        for at in seconds
+    )  # fmt: skip
+    with (books / "ledger.jsonl").open("a", encoding="utf-8") as ledger:
+        ledger.writelines(json.dumps(line) + "\n" for line in lines)
+
+
+def hole(books: Path, first: int, last: int, since: float, until: float, cause: str) -> None:
+    journal(books, f"UPDATE stream SET last = {last}")
+    after(
+        books,
+        "INSERT INTO gap (stream, first, last, noticed, since, until, cause) VALUES"
+        f" (1, {first}, {last}, {round(until * SECOND)}, {round(since * SECOND)},"
+        f" {round(until * SECOND)}, '{cause}')",
+    )
+
+
+def test_a_declared_hole_explains_as_many_records_as_it_has_numbers(
+    site: Site, books: Path
+) -> None:
+    unanswered(books, 60, 62)
+    assert not examine(site, books).clean
+    hole(books, 11, 12, 59, 63, "given-up")
+    report = examine(site, books)
+    assert report.clean, report.text()
+    assert report.missing.in_holes == 4
+    unanswered(books, 61)
+    assert len(examine(site, books).findings) == 1
+
+
+@pytest.mark.parametrize(("since", "until"), [(50, 55), (70, 75)])
+def test_a_hole_explains_nothing_of_another_time(
+    site: Site, books: Path, since: float, until: float
+) -> None:
+    unanswered(books, 60)
+    hole(books, 11, 12, since, until, "given-up")
+    assert [one for one in examine(site, books).findings if one.startswith("lost: probe/")]
+
+
+def test_a_hole_that_nobody_declared_explains_nothing(site: Site, books: Path) -> None:
+    unanswered(books, 60)
+    hole(books, 11, 12, 59, 63, "")
+    lost = [one for one in examine(site, books).findings if one.startswith("lost")]
+    assert len(lost) == 2, "the numbers, and the answer"
+
+
+def test_what_a_stream_in_memory_took_along_is_told_by_its_open_end(
+    site: Site, books: Path
+) -> None:
+    """Its edge was killed at second 65, and the presence of the next life names it no more."""
+    unanswered(books, 60, 62, 64)
+    noted(
+        books,
+        {"type": "disk", "at": 50 * SECOND, "part": "edge-only", "sick": True},
+        {"type": "killed", "at": 65 * SECOND, "part": "edge-only"},
+    )
+    assert not examine(site, books).clean
+    after(
+        books,
+        "INSERT INTO stream (id, name, edge, begun, newest, unnamed)"
+        f" VALUES (2, 'v', 'only', 0, {59 * SECOND}, {80 * SECOND})",
+    )
+    report = examine(site, books)
+    assert report.clean, report.text()
+    unanswered(books, 68)
+    assert not examine(site, books).clean, "after the kill nothing went to that stream"
+
+
+def test_what_a_spoilt_journal_had_given_is_not_forgotten(site: Site, books: Path) -> None:
+    noted(books, {"type": "journal", "at": 0, "edge": "only", "given": {"s": 12, "gone": 3}})
+    lost = [one for one in examine(site, books).findings if one.startswith("lost")]
+    assert sorted(lost) == [
+        "lost: gone: numbers 1 to 3 are in no book",
+        "lost: s: numbers 11 to 12 are in no book",
+    ]
+
+
+def write(books: Path, at: float, tenths: int) -> None:
+    line = {**WRITE, "at": round(at * SECOND), "words": [tenths]}
+    with (books / "ledger.jsonl").open("a", encoding="utf-8") as ledger:
+        ledger.write(json.dumps(line) + "\n")
+
+
+def test_a_command_done_twice_is_found(site: Site, books: Path) -> None:
+    write(books, 8, 215)
+    assert [one for one in examine(site, books).findings if "written 2 times" in one]
+
+
+def test_a_command_that_failed_may_have_been_done_once(site: Site, books: Path) -> None:
+    write(books, 8, 225)
+    assert examine(site, books).clean
+    write(books, 8.5, 225)
+    assert not examine(site, books).clean
+
+
+def test_a_value_that_nobody_asked_for_is_found(site: Site, books: Path) -> None:
+    write(books, 8, 233)
+    assert [one for one in examine(site, books).findings if "asked for 0 times" in one]
+
+
+def test_a_command_that_was_said_to_be_done_and_was_not_is_found(site: Site, books: Path) -> None:
+    with closing(connect(books / "store.sqlite3")) as store:
+        keep_command(store, "C3", 23.5, "done")
+        end_command(store, 11, "C3", "done")
+        store.execute("UPDATE committed SET last = 11")
+    assert [one for one in examine(site, books).findings if "said to be done 1 times" in one]
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ("UPDATE command SET status = 'sent' WHERE id = 'C1'", "has no outcome"),
+        ("UPDATE command SET status = 'unknown' WHERE id = 'C1'", "was said to be done"),
+        ("UPDATE command SET status = 'refused' WHERE id = 'C1'", "was said to be done"),
+        ("DELETE FROM command WHERE id = 'C2'", "of which there is no command"),
+        ("DELETE FROM event WHERE seq = 10", "was said to be unknown"),
+    ],
+)
+def test_every_command_has_the_outcome_that_its_edge_told(
+    site: Site, books: Path, change: str, told: str
+) -> None:
+    assert [one for one in after(books, change)(site).findings if told in one]
+
+
+def test_two_outcomes_of_one_command_are_found_and_one_told_twice_is_one(
+    site: Site, books: Path
+) -> None:
+    with closing(connect(books / "store.sqlite3")) as store:
+        end_command(store, 11, "C1", "done")
+        end_command(store, 12, "C1", "reverted")
+        store.execute("UPDATE committed SET last = 12")
+        store.execute("UPDATE command SET status = 'reverted' WHERE id = 'C1'")
+        assert examine(site, books).clean
+        end_command(store, 13, "C1", "failed")
+        store.execute("UPDATE committed SET last = 13")
+    assert [one for one in examine(site, books).findings if "as done and as failed" in one]
+
+
+def test_a_command_that_the_gateway_took_must_be_in_its_store(site: Site, books: Path) -> None:
+    asked = [{"id": "C1"}, {"id": None}, {"id": "C9"}]
+    text = "".join(json.dumps(one) + "\n" for one in asked)
+    (books / "asked.jsonl").write_text(text, encoding="utf-8")
+    assert examine(site, books).findings == ["command C9 was taken, and is in no book"]
+
+
+def test_an_output_that_keeps_what_a_command_wrote_is_found(site: Site, books: Path) -> None:
+    write(books, 20, 225)
+    assert examine(site, books).clean, "its lease may not be over"
+    with (books / "ledger.jsonl").open("a", encoding="utf-8") as ledger:
+        ledger.write(json.dumps({**DROP, "at": 90 * SECOND, "step": "asked"}) + "\n")
+    assert [one for one in examine(site, books).findings if "was left at 22.5" in one]
+    write(books, 91, 190)
+    assert examine(site, books).clean
