@@ -92,6 +92,8 @@ _ONCE = (
     (Kind.BROKER_AWAY, "long"),
 )
 """Each kind once, as far as there are rounds for it …"""
+EACH_ONCE = len(_ONCE)
+"""Rounds in which there is one of each."""
 _MORE = {
     (Kind.KILL, "edge"): 5,
     (Kind.KILL, "gateway"): 2,

@@ -15,6 +15,8 @@ from wenlan.example.processes import Supervisor
 from wenlan.proofs.disk_faults import Faults
 from wenlan.proofs.notes import Killed, Notebook
 
+WATCHED = 5.0
+"""Seconds after a long outage in which nothing else happens, so that what follows shows."""
 SPOILING = (Kind.FLIP, Kind.VANISH, Kind.OLD_COPY)
 
 Course: TypeAlias = Callable[[Blow], Coroutine[Any, Any, None]]
@@ -72,6 +74,7 @@ class Striker:
                 self._kill(part)
         if blow.alone:
             await self._calm_down()
+            await asyncio.sleep(WATCHED)
 
     async def _spoil(self, blow: Blow) -> None:
         """Do something to the journal of an edge, mostly while that is not running."""

@@ -1,11 +1,22 @@
-"""Compares loans with the library system's, and deliveries with the robots'."""
+"""Compares loans with the library system's, and deliveries with the robots'.
+
+What an edge remembered of one under way is lost with its journal: then the gateway still shows
+where it stood, for staff to see to.
+"""
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from contracts.instants import SECOND, Instant
 from runtime.database import Connection
+
+UNDER_WAY = 30 * SECOND
+"""How long before or after its last step a dealing may still be remembered as under way."""
+INTENT = "intent"
+KNOWN = ("closed", "granted", "staff")
+ENDED = ("delivered", "failed", "cancelled")
 
 
 @dataclass(slots=True)
@@ -15,6 +26,8 @@ class Lent:
     loans: int = 0
     lent: int = 0
     staff: int = 0
+    open: int = 0
+    """Done by the library system; the edge lost what it remembered of them."""
     wrong: list[str] = field(default_factory=list)
 
 
@@ -24,50 +37,84 @@ class Delivered:
 
     deliveries: int = 0
     dropped: int = 0
+    open: int = 0
+    """Done by the robot; the edge lost what it remembered of them."""
     wrong: list[str] = field(default_factory=list)
 
 
-def compare_loans(store: Connection, executed_rows: Iterable[dict[str, Any]]) -> Lent:
-    """Compare what the library system did with what is known of it, and the other way round."""
+def compare_loans(
+    store: Connection, lines: Iterable[dict[str, Any]], forgot: Sequence[Instant] = ()
+) -> Lent:
+    """Compare what the library system did with what is known of it, and the other way round.
+
+    `forgot`: when the edges of kiosks may have lost what they remembered.
+    """
     result = Lent()
-    executed: dict[tuple[str, str], int] = defaultdict(int)
-    for row in executed_rows:
-        if row.get("ok"):
-            executed[row["action"], row["item"]] += 1
+    executed: dict[tuple[str, str], list[Instant]] = defaultdict(list)
+    for line in lines:
+        if line.get("ok"):
+            executed[line["action"], line["item"]].append(line["at"])
     known: dict[tuple[str, str], int] = defaultdict(int)
+    intents: dict[tuple[str, str], int] = defaultdict(int)
     for action, item, step, count in store.execute(
         "SELECT action, item, step, count(*) FROM loan GROUP BY action, item, step"
     ):
-        if step in ("closed", "granted", "staff"):
-            known[action, item] += count
+        known[action, item] += count if step in KNOWN else 0
+        intents[action, item] += count if step == INTENT else 0
         result.loans += count if step == "closed" else 0
         result.staff += count if step == "staff" else 0
-    result.lent = sum(count for (action, _), count in executed.items() if action != "renew")
-    for (action, item), count in executed.items():
-        if action in ("checkout", "checkin") and known[action, item] < count:
-            result.wrong.append(
-                f"{action} of {item}: done {count} times, known {known[action, item]} times"
-            )
-    closed = store.execute(
-        "SELECT action, item, count(*) FROM loan WHERE step = 'closed' GROUP BY action, item"
-    )
-    for action, item, count in closed:
-        if executed[action, item] < count:
-            result.wrong.append(
-                f"{action} of {item}: closed {count} times, done {executed[action, item]} times"
-            )
+    result.lent = sum(len(done) for (action, _), done in executed.items() if action != "renew")
+    for (action, item), done in executed.items():
+        there = known[action, item]
+        if action not in ("checkout", "checkin") or there >= len(done):
+            continue
+        lost = min(intents[action, item], sum(_forgotten(at, forgot) for at in done))
+        result.open += min(lost, len(done) - there)
+        if there + lost < len(done):
+            result.wrong.append(f"{action} of {item}: done {len(done)} times, known {there} times")
+    result.wrong += _closed_too_often(store, executed)
     return result
 
 
-def compare_deliveries(store: Connection, steps: Iterable[dict[str, Any]]) -> Delivered:
-    """Compare what the robots did with what is known of it, and the other way round."""
+def _closed_too_often(
+    store: Connection, executed: dict[tuple[str, str], list[Instant]]
+) -> list[str]:
+    closed = store.execute(
+        "SELECT action, item, count(*) FROM loan WHERE step = 'closed' GROUP BY action, item"
+    )
+    return [
+        f"{action} of {item}: closed {count} times, done {len(executed[action, item])} times"
+        for action, item, count in closed
+        if len(executed[action, item]) < count
+    ]
+
+
+def compare_deliveries(
+    store: Connection, lines: Iterable[dict[str, Any]], forgot: Sequence[Instant] = ()
+) -> Delivered:
+    """Compare what the robots did with what is known of it, and the other way round.
+
+    `forgot`: when the edges of robots may have lost what they remembered.
+    """
     result = Delivered()
-    dropped = [row["order"] for row in steps if row["step"] == "dropped"]
+    steps: dict[str, list[Instant]] = defaultdict(list)
+    dropped: list[str] = []
+    for line in lines:
+        steps[line["order"]].append(line["at"])
+        if line["step"] == "dropped":
+            dropped.append(line["order"])
     result.dropped = len(dropped)
     known = dict(store.execute("SELECT id, step FROM delivery"))
     result.deliveries = sum(step == "delivered" for step in known.values())
     for order in dropped:
-        if known.get(order) not in ("delivered", "failed", "cancelled"):
+        if known.get(order) in ENDED:
+            continue
+        span = steps[order]
+        if order in known and any(
+            span[0] - UNDER_WAY <= at <= span[-1] + UNDER_WAY for at in forgot
+        ):
+            result.open += 1
+        else:
             result.wrong.append(f"delivery {order}: dropped, but {known.get(order)}")
     for order, step in known.items():
         if step == "delivered" and dropped.count(order) != 1:
@@ -75,3 +122,7 @@ def compare_deliveries(store: Connection, steps: Iterable[dict[str, Any]]) -> De
                 f"delivery {order}: delivered once, dropped {dropped.count(order)} times"
             )
     return result
+
+
+def _forgotten(at: Instant, forgot: Sequence[Instant]) -> bool:
+    return any(abs(one - at) <= UNDER_WAY for one in forgot)

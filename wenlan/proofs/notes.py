@@ -107,6 +107,15 @@ class Notes:
     failed: list[str] = field(default_factory=list)
     """Processes that ended by themselves, in words."""
 
+    def forgot(self, edge: str) -> list[Instant]:
+        """Give when an edge may have lost what it remembered.
+
+        Its journal was spoilt, or it was killed while that could not be written.
+        """
+        part = f"edge-{edge}"
+        killed = (at for at in self.kills[part] if self.was_sick(part, at, within=AGAIN))
+        return sorted([*self.spoilt[edge], *killed])
+
     def was_sick(self, part: str, at: Instant, within: int = 0) -> bool:
         """Say whether a disk was sick at an instant, or at most `within` before it."""
         return any(span.since <= at <= span.until + within for span in self.sick[part])

@@ -2,7 +2,7 @@
 
 import pytest
 
-from wenlan.chaos.blows import Blow, Cast, Kind, hits, plan
+from wenlan.chaos.blows import EACH_ONCE, Blow, Cast, Kind, hits, plan
 
 CAST = Cast(("edge-front", "edge-stacks"), 150.0)
 SEEDS = range(1, 40)
@@ -28,6 +28,15 @@ def test_a_plan_holds_every_kind_and_the_broker_is_away_for_long_once(seed: int)
     assert 100 < away.seconds <= 150
     assert all(blow.seconds < 10 for blow in blows if not blow.alone)
     assert all(blow.dies_after < blow.seconds for blow in blows if blow.dies_after)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_the_shortest_plan_that_holds_every_kind(seed: int) -> None:
+    blows = plan(seed, EACH_ONCE, CAST)
+    assert {blow.kind for blow in blows} == set(Kind)
+    killed = [blow.parts for blow in blows if blow.kind is Kind.KILL]
+    assert {("broker",), ("gateway",)} < set(killed)
+    assert any(len(parts) > 1 for parts in killed)
 
 
 def test_some_processes_die_while_their_disk_is_sick_or_their_clock_wrong() -> None:
