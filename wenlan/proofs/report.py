@@ -96,10 +96,11 @@ class Report:
             yield f"            not compared, because a clock was wrong: {gates}"
         yield (
             f"loans       {self.loans.loans} closed, {self.loans.lent} by the library system,"
-            f" {self.loans.staff} for staff"
+            f" {self.loans.staff} for staff{_left_open(self.loans.open)}"
         )
         yield (
             f"deliveries  {self.deliveries.deliveries} done, {self.deliveries.dropped} by the robot"
+            f"{_left_open(self.deliveries.open)}"
         )
 
     def _worst(self) -> str:
@@ -109,6 +110,10 @@ class Report:
             f" (at most {self.missing.worst_kill} values in one, read at most"
             f" {self.missing.oldest / SECOND:.2f} s before it)"
         )
+
+
+def _left_open(count: int) -> str:
+    return f", {count} left open when a journal was lost" if count else ""
 
 
 def examine(site: Site, data: Path) -> Report:
@@ -138,8 +143,9 @@ def _examine(store: Connection, site: Site, data: Path, notes: Notes) -> Report:
     readings = compare_readings(store, site, polls, clocks, proven)
     missing = explain(readings.missing, store, notes, clocks)
     crossings = compare_crossings(store, site, ledger["pulse"], clocks)
-    loans = compare_loans(store, ledger["loan"])
-    deliveries = compare_deliveries(store, ledger["delivery"])
+    forgot = sorted(at for edge in site.edges for at in notes.forgot(edge.id))
+    loans = compare_loans(store, ledger["loan"], forgot)
+    deliveries = compare_deliveries(store, ledger["delivery"], forgot)
     commands = compare_commands(store, site, ledger, data)
     back = returns(store, site, notes, clocks)
     findings = [

@@ -491,3 +491,29 @@ def test_an_output_that_keeps_what_a_command_wrote_is_found(site: Site, books: P
     assert [one for one in examine(site, books).findings if "was left at 22.5" in one]
     write(books, 91, 190)
     assert examine(site, books).clean
+
+
+LOST = {"type": "journal", "at": 8 * SECOND, "edge": "only", "given": {}}
+
+
+@pytest.mark.parametrize(
+    "change", ["UPDATE loan SET step = 'intent'", "UPDATE delivery SET step = 'loaded'"]
+)
+def test_what_was_under_way_when_a_journal_was_lost_is_shown_where_it_stood(
+    site: Site, books: Path, change: str
+) -> None:
+    assert not after(books, change)(site).clean
+    noted(books, LOST)
+    report = examine(site, books)
+    assert report.clean, report.text()
+    assert "1 left open" in report.text()
+    noted(books, {**LOST, "at": 60 * SECOND})
+    assert not examine(site, books).clean, "it was over by then"
+
+
+@pytest.mark.parametrize("table", ["loan", "delivery"])
+def test_what_nobody_knows_of_is_lost_whatever_was_done(
+    site: Site, books: Path, table: str
+) -> None:
+    noted(books, LOST)
+    assert not after(books, f"DELETE FROM {table}")(site).clean
