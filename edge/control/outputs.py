@@ -2,7 +2,7 @@
 
 import logging
 from collections import defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from random import Random
 
@@ -13,7 +13,7 @@ from drivers.bulkhead import guarded
 from drivers.capabilities import Writable
 from drivers.errors import DriverError, RefusedError
 from edge.control.leases import Lease, Leases, key_of
-from edge.journal.port import Journal
+from edge.journal.port import FORGOTTEN, Change, Forgotten, Journal
 from edge.journal.terms import Terms
 from edge.journal.tickets import UnwrittenError, written
 from runtime.backoff import growing
@@ -53,6 +53,7 @@ class Outputs:
         self._clock = clock
         self._random = random
         self._leases = Leases(journal, terms)
+        self._forgotten = journal.memory(FORGOTTEN, Forgotten)
         self._timers = Timers[str](clock)
         self._retries: dict[str, _Retry] = defaultdict(_Retry)
 
@@ -66,6 +67,10 @@ class Outputs:
                 self._timers.set(key, self._leases.end(lease))
         for key, reason in list(self._leases.damaged.items()):
             self._replace_damaged(key, reason)
+        for key, lost in list(self._forgotten.values.items()):
+            self._end_unknown(key, lost.reason)
+        for key, reason in list(self._forgotten.damaged.items()):
+            self._end_unknown(key, reason)
 
     async def run(self, over: Callable[[Lease], None]) -> None:
         """Tell of each lease that is over; whoever is told sees to it that it is put back."""
@@ -150,14 +155,29 @@ class Outputs:
         driver = self._writable.get(device)
         limits = driver.writable if driver else {}
         points = [point] if point in limits else sorted(limits)
-        changes = [self._leases.drop(key)]
-        for name in points:
-            safe, own = limits[name].safe, key_of(device, name)
-            if safe is not None and own not in self._leases.values:
-                lease, change = self._leases.grant("", (device, name), 0.0, safe)
-                changes.append(change)
-                self._timers.set(lease.key, self._leases.end(lease))
+        changes = [self._leases.drop(key), *self._over(device, points)]
         what = f"the safe value of {device} is written" if driver else "set its output by hand"
         why = f"the lease on {key} cannot be read any more ({reason}); {what}"
+        self._say(key, why, changes)
+
+    def _end_unknown(self, key: str, reason: str) -> None:
+        """Put leases that are over on every output of which none is remembered."""
+        changes = [self._forgotten.drop(key)]
+        for device, driver in sorted(self._writable.items()):
+            changes += self._over(device, sorted(driver.writable))
+        why = f"leases may be forgotten ({reason}); the safe values of all outputs are written"
+        self._say("journal", why, changes)
+
+    def _over(self, device: str, points: Sequence[str]) -> Iterator[Change]:
+        """Grant leases that are over, where there is a safe value and no lease yet."""
+        for name in points:
+            safe, key = self._writable[device].writable[name].safe, key_of(device, name)
+            if safe is not None and key not in self._leases.values:
+                lease, change = self._leases.grant("", (device, name), 0.0, safe)
+                self._timers.set(lease.key, self._leases.end(lease))
+                yield change
+
+    def _say(self, source: str, why: str, changes: Sequence[Change]) -> None:
         log.error("%s", why)
-        self._journal.append([shortened(InputRefused(self._clock.wall(), key, why))], changes)
+        refused = InputRefused(self._clock.wall(), source, why)
+        self._journal.append([shortened(refused)], changes)

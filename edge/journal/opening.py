@@ -14,7 +14,7 @@ from pathlib import Path
 
 from edge.journal.directory import read_directory
 from edge.journal.file import Closing, JournalFile
-from edge.journal.salvage import Fresh, Known, begin, salvage
+from edge.journal.salvage import Fresh, Known, begin, note_forgotten, salvage
 from edge.journal.schema import VERSION, DamagedError, Life, Stream, Words, save_life
 from edge.journal.upgrade import OLD_VERSION, begin_upgrade, move_some, unfinished
 from edge.journal.witness import Mark, Witness
@@ -171,6 +171,8 @@ def _go_on(db: Connection, place: Place, fresh: Fresh, mark: Mark | None) -> Jou
     wrong = objection(file, mark)
     if wrong and mark is not None:
         log.error("%s: %s; a new stream begins", place.path, wrong)
+        with transaction(db):
+            note_forgotten(db, wrong)
         file.leave(fresh.stream, _closings(file, mark, wrong), fresh.stamp)
     elif all(one.life != fresh.life for one in file.own.lives):
         _begin_life(file)

@@ -15,6 +15,16 @@ T = TypeVar("T", bound=Struct)
 T_co = TypeVar("T_co", bound=Struct, covariant=True)
 
 
+FORGOTTEN = "forgotten"
+"""The kind under which a journal remembers that the one before it was lost."""
+
+
+class Forgotten(Struct, frozen=True):
+    """What was remembered may be gone, and nobody can tell which part of it."""
+
+    reason: str
+
+
 class Change(NamedTuple):
     """Something to remember, or (`value` None) to forget, under one kind's key."""
 

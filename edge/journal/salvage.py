@@ -9,9 +9,12 @@ import logging
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
+import msgspec
+
 from contracts.ranges import Ranges
 from edge.journal.directory import Directory
 from edge.journal.file import Closing, JournalFile
+from edge.journal.port import FORGOTTEN, Forgotten
 from edge.journal.rows import Stamp, checksum, text_checksum
 from edge.journal.schema import (
     STATEMENTS,
@@ -21,6 +24,7 @@ from edge.journal.schema import (
     key_of,
     number_of,
     save_life,
+    save_remembered,
     save_stream,
     slot_of,
 )
@@ -60,7 +64,13 @@ def begin(db: Connection, fresh: Fresh, closings: list[Closing]) -> None:
         if closings:
             file = JournalFile(db, fresh.life)
             file.add_closings(closings, fresh.stamp)
+            note_forgotten(db, closings[0].reason)
         db.pragma("user_version", VERSION)
+
+
+def note_forgotten(db: Connection, reason: str) -> None:
+    """Remember, within a transaction, that something remembered may be gone."""
+    save_remembered(db, FORGOTTEN, FORGOTTEN, msgspec.json.encode(Forgotten(reason)))
 
 
 def salvage(old: Connection, new: Connection, fresh: Fresh, known: Known, why: str) -> int:
@@ -119,6 +129,7 @@ def _finish(
         file = JournalFile(new, fresh.life)
         if closings:
             file.add_closings(closings, fresh.stamp)
+        note_forgotten(new, why)
 
 
 def _again(slots: dict[int, int], key: int, rest: list[Any]) -> tuple[Any, ...]:

@@ -10,6 +10,7 @@ from edge.journal.disk import Disk, SickError
 from edge.journal.file import Closing
 from edge.journal.intake import Doubt, Intake
 from edge.journal.memory import Memories
+from edge.journal.port import FORGOTTEN
 from edge.journal.reserve import has_room, keep, release
 from edge.journal.rows import Lost, Stamp
 from edge.journal.schema import load_remembered
@@ -91,7 +92,9 @@ class Writer:
         self._memories.load(found)
         own = next(one for one in self.disk.streams.values() if one.use == "own")
         if before and own.name not in before:
-            self._intake.remember_again(self._memories.everything())
+            # What was read at the start is known here, so nothing of it is forgotten.
+            known = {(FORGOTTEN, FORGOTTEN): None, **self._memories.everything()}
+            self._intake.remember_again(known)
         self._intake.judge(self._there)
         self._attempts += 1
         self._thinner.begin_again()

@@ -170,13 +170,15 @@ def _left_written(
     leases: dict[Output, float] = {}
     for one in kept:
         leases[one.output] = max(one.command.lease, leases.get(one.output, 0.0))
-    last: dict[tuple[str, str], tuple[Instant, Output]] = {}
+    points: dict[tuple[str, str], list[tuple[Instant, Output]]] = defaultdict(list)
     for at, output in written:
-        last[output.device, output.point] = (at, output)
+        points[output.device, output.point].append((at, output))
     return [
-        f"{output.device}/{output.point} was left at {output.tenths / 10}, its lease is over"
-        for at, output in last.values()
+        f"{output.device}/{output.point} was left at {output.tenths / 10} for"
+        f" {(following - at) // SECOND} s, its lease was {leases[output]:.0f} s"
+        for told in points.values()
+        for (at, output), following in zip(told, [*(at for at, _ in told[1:]), end], strict=True)
         if output not in safe
         and output in leases
-        and end > at + round(leases[output] * SECOND) + LATEST_REVERT
+        and following > at + round(leases[output] * SECOND) + LATEST_REVERT
     ]

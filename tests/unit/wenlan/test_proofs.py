@@ -489,7 +489,7 @@ def test_an_output_that_keeps_what_a_command_wrote_is_found(site: Site, books: P
     with (books / "ledger.jsonl").open("a", encoding="utf-8") as ledger:
         ledger.write(json.dumps({**DROP, "at": 90 * SECOND, "step": "asked"}) + "\n")
     assert [one for one in examine(site, books).findings if "was left at 22.5" in one]
-    write(books, 91, 190)
+    write(books, 60, 190)
     assert examine(site, books).clean
 
 

@@ -212,6 +212,41 @@ def test_a_key_that_rots_leads_to_the_safe_values_of_its_device(play: Play) -> N
     assert not story.disk.memory["lease"]
 
 
+def test_leases_that_were_lost_with_their_journal_lead_to_the_safe_values(play: Play) -> None:
+    async def plot(story: Story) -> None:
+        await story.send(story.write())
+        await story.kill()
+        story.disk.memory = {"forgotten": {"forgotten": b'{"reason":"it vanished"}'}}
+        await story.start()
+        await story.after(1)
+        assert story.ac.writes == [20.0, 19.0]
+        assert not story.disk.memory["forgotten"], "it is done once"
+        await story.send(story.write("c2", 21.0))
+        await story.restart()
+        await story.after(1)
+        assert story.ac.writes == [20.0, 19.0, 21.0]
+
+    story = tell(play, plot)
+    (refused,) = story.disk.of(InputRefused)
+    assert refused.source == "journal"
+    assert "it vanished" in refused.reason
+
+
+def test_an_old_copy_of_the_journal_leaves_no_output_without_a_lease(play: Play) -> None:
+    """The lease that the copy knows holds on; what it does not know is over."""
+
+    async def plot(story: Story) -> None:
+        await story.send(story.write(lease=100.0))
+        await story.kill()
+        story.disk.memory["forgotten"] = {"forgotten": b"?"}
+        await story.start()
+        await story.after(1)
+        assert story.ac.writes == [20.0]
+        await story.after(100)
+
+    assert tell(play, plot).ac.writes == [20.0, 19.0]
+
+
 def test_a_lease_that_cannot_be_remembered_leaves_the_one_before_it(play: Play) -> None:
     async def plot(story: Story) -> None:
         await story.send(story.write("c0"))
