@@ -85,11 +85,11 @@ class Stamps:
         return ClockStepped(self._edge, wall, by, self.segment, self._boot, self._ahead())
 
     async def watch(self, append: Callable[[list[Record]], object]) -> None:
-        """Compare each second, and write down every step."""
+        """Compare at once and then each second, and write down every step."""
         while True:
-            await self._clock.sleep(LOOK)
             if (stepped := self.compare()) is not None:
                 append([stepped])
+            await self._clock.sleep(LOOK)
 
     def _ahead(self) -> int:
         return self.now() - round(self._clock.monotonic() * 1000) * MILLISECOND

@@ -65,6 +65,10 @@ class Explained:
     """Most values that one kill cost …"""
     oldest: int = 0
     """… and how long before a kill the oldest was read that was not on disk, in µs."""
+    in_doubt: int = 0
+    """In the one group of a sick disk of which nobody knew whether it was written, at a kill."""
+    unheard_of: int = 0
+    """In the memory of an edge that was killed with its disk sick, and no gateway to hear it."""
     lost: list[str] = field(default_factory=list)
 
 
@@ -76,6 +80,7 @@ def explain(
     gone = absences(store, clocks)
     openings = {edge: holes_of(store, edge, notes, dating) for edge, dating in clocks.items()}
     kills: dict[tuple[str, Instant], int] = defaultdict(int)
+    unexplained: list[Absence] = []
     for one in records_of(missing):
         if any(span.since <= one.until and one.since <= span.until for span in gone[one.device]):
             result.unheard += one.values
@@ -92,9 +97,50 @@ def explain(
         elif _ending(one, notes):
             result.at_ends += one.values
         else:
-            result.lost.append(one.told)
+            unexplained.append(one)
     result.worst_kill = max(kills.values(), default=0)
+    _explain_sick_kills(unexplained, store, notes, clocks, result)
     return result
+
+
+def _explain_sick_kills(
+    records: Sequence[Absence],
+    store: Connection,
+    notes: Notes,
+    clocks: dict[str, Dating],
+    result: Explained,
+) -> None:
+    """Say what died with an edge whose disk was sick, and is in no hole.
+
+    One group was in doubt: neither sent nor on disk. The rest was in memory alone, and is excused
+    if no gateway could hear of it; that the edge began anew is the only row that tells of it.
+    """
+    doubted: dict[tuple[str, Instant], Instant] = {}
+    for one in records:
+        killed = _killed_sick(one, notes)
+        began = killed is not None and _began_anew(store, one.edge, killed, clocks[one.edge])
+        if killed is None or not began:
+            result.lost.append(one.told)
+        elif one.since - doubted.setdefault((one.edge, killed), one.since) <= GROUP:
+            result.in_doubt += one.values
+        elif notes.unreachable(Span(one.since, killed)):
+            result.unheard_of += one.values
+        else:
+            result.lost.append(one.told)
+
+
+def _killed_sick(record: Absence, notes: Notes) -> Instant | None:
+    """Give when the edge of a record was killed next, if its disk was sick from then to there."""
+    part = f"edge-{record.edge}"
+    killed = min((at for at in notes.kills[part] if at >= record.since), default=None)
+    if killed is None or not notes.was_sick(part, killed, within=REOPENED):
+        return None
+    return killed if notes.was_sick(part, record.since, within=REOPENED) else None
+
+
+def _began_anew(store: Connection, edge: str, killed: Instant, dating: Dating) -> bool:
+    starts = rows(store, "SELECT at FROM event WHERE kind = 'started' AND subject = ?", (edge,))
+    return any((dating.real(at) or 0) >= killed for (at,) in starts)
 
 
 def records_of(missing: Iterable[Missing]) -> list[Absence]:

@@ -25,6 +25,10 @@ AGAIN = 10 * SECOND
 """A process that found its disk sick may end that much after the disk is well again."""
 
 
+RECONNECTED = 3 * SECOND
+"""So soon after the broker is back everybody is connected again."""
+
+
 class Killed(Struct, frozen=True, tag="killed"):
     """A process was ended in the middle of whatever it did."""
 
@@ -115,6 +119,15 @@ class Notes:
         part = f"edge-{edge}"
         killed = (at for at in self.kills[part] if self.was_sick(part, at, within=AGAIN))
         return sorted([*self.spoilt[edge], *killed])
+
+    def unreachable(self, span: Span) -> bool:
+        """Say whether for some time of a span no broker or no gateway could be reached."""
+        spans = [Span(at, at + AGAIN) for at in self.kills["gateway"]]
+        spans += [one._replace(until=one.until + AGAIN) for one in self.sick["gateway"]]
+        for at in self.kills["broker"]:
+            back = min((one for one in self.broker_back if one >= at), default=at)
+            spans.append(Span(at, back + RECONNECTED))
+        return any(one.since <= span.until and span.since <= one.until for one in spans)
 
     def was_sick(self, part: str, at: Instant, within: int = 0) -> bool:
         """Say whether a disk was sick at an instant, or at most `within` before it."""

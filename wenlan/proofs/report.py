@@ -81,6 +81,11 @@ class Report:
             f" {missing.in_holes} in declared holes, {missing.in_kills} within kills"
             f"{self._worst()}, {missing.at_ends} while their edge ended"
         )
+        if missing.in_doubt or missing.unheard_of:
+            yield (
+                f"            with a sick disk and killed: {missing.in_doubt} in a group in doubt,"
+                f" {missing.unheard_of} in memory with no gateway to hear of them"
+            )
         yield f"alarms      {self.alarms}"
         if commands.commands:
             told = ", ".join(

@@ -517,3 +517,42 @@ def test_what_nobody_knows_of_is_lost_whatever_was_done(
 ) -> None:
     noted(books, LOST)
     assert not after(books, f"DELETE FROM {table}")(site).clean
+
+
+def began_anew(books: Path, at: float) -> None:
+    after(
+        books,
+        f"INSERT INTO event VALUES (1, 11, {round(at * SECOND)}, 0, 'started', 'only', x'')",
+    )
+    after(books, "UPDATE committed SET last = 11")
+
+
+def test_of_a_sick_disk_one_group_may_be_in_doubt_at_a_kill(site: Site, books: Path) -> None:
+    unanswered(books, 60, 60.1)
+    noted(
+        books,
+        {"type": "disk", "at": 59 * SECOND, "part": "edge-only", "sick": True},
+        {"type": "killed", "at": 70 * SECOND, "part": "edge-only"},
+    )
+    assert not examine(site, books).clean, "nobody says that it began anew"
+    began_anew(books, 72)
+    report = examine(site, books)
+    assert report.clean, report.text()
+    assert report.missing.in_doubt == 4
+    unanswered(books, 65)
+    assert not examine(site, books).clean, "that was another group, and a gateway was there"
+
+
+def test_what_died_in_memory_unheard_is_counted_apart(site: Site, books: Path) -> None:
+    unanswered(books, 60, 65, 67)
+    sick = {"type": "disk", "at": 59 * SECOND, "part": "edge-only", "sick": True}
+    killed = {"type": "killed", "at": 70 * SECOND, "part": "edge-only"}
+    noted(books, sick, killed, {"type": "killed", "at": 58 * SECOND, "part": "gateway"})
+    began_anew(books, 72)
+    report = examine(site, books)
+    assert report.clean, report.text()
+    assert (report.missing.in_doubt, report.missing.unheard_of) == (2, 4)
+    noted(books, sick, killed, {"type": "killed", "at": 40 * SECOND, "part": "gateway"})
+    assert not examine(site, books).clean, "the gateway was there again"
+    noted(books, killed, {"type": "killed", "at": 58 * SECOND, "part": "gateway"})
+    assert not examine(site, books).clean, "its disk was well"

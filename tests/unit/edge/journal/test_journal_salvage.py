@@ -9,6 +9,7 @@ import pytest
 from contracts.codec import decode_record
 from contracts.ranges import Ranges
 from contracts.records import RecordsGivenUp, StreamClosed
+from edge.journal.port import FORGOTTEN, Forgotten
 from runtime.database import connect
 from tests.unit.edge.journal.journal_world import (
     Note,
@@ -63,6 +64,8 @@ async def survivors(world: World) -> set[float]:
                 for one in [(piece.first, piece.last)]
             )
             assert [tuple(one) for one in held] == [tuple(one) for one in closing.held]
+        lost = journal.memory(FORGOTTEN, Forgotten).values
+        assert bool(lost) == bool(closings)
         got = values(found)
         assert len(got) == len(set(got))
         assert set(got) <= {float(n) for n in range(1, COUNT + 1)}
@@ -156,6 +159,7 @@ def test_damage_that_is_met_while_running_is_salvaged_and_memory_is_kept(tmp_pat
             assert journal.state.condition == "ok"
         async with world.journal() as journal:
             assert set(journal.memory("note", Note).values) >= {"n0", "n1", "late"}
+            assert not journal.memory(FORGOTTEN, Forgotten).values
             causes = [getattr(one, "cause", "") for one in await records(journal)]
             assert "on" in causes
 

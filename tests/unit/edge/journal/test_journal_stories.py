@@ -11,6 +11,7 @@ import pytest
 from contracts.ranges import Ranges
 from contracts.records import RecordsGivenUp, StreamClosed
 from edge.journal.opening import JournalError
+from edge.journal.port import FORGOTTEN, Forgotten
 from edge.journal.schema import VERSION
 from runtime.database import connect
 from tests.unit.edge.journal.journal_world import (
@@ -169,6 +170,8 @@ def test_a_file_that_vanished_is_said_with_its_last_life(tmp_path: Path) -> None
             assert (closing.stream, closing.life, closing.begun) == (stream, "life-1", 1)
             assert (closing.held, closing.last) == ((), 5)
             assert stream not in await held(journal)
+            (lost,) = journal.memory(FORGOTTEN, Forgotten).values.values()
+            assert "has vanished" in lost.reason
 
     play(story())
 
@@ -195,11 +198,23 @@ def test_an_old_copy_is_left_and_drains_under_its_own_numbers(tmp_path: Path) ->
             (closing,) = [one for one in await records(journal) if isinstance(one, StreamClosed)]
             assert (closing.stream, closing.life, closing.begun) == (stream, "life-2", 3)
             assert (closing.held, closing.last) == (((1, 2),), 3)
+            (lost,) = journal.memory(FORGOTTEN, Forgotten).values.values()
+            assert "an old copy" in lost.reason
             journal.named(stream, Ranges(), Ranges([(1, 2)]))
             await settle(journal)
             assert [one.use for one in journal.tracks()] == ["own"]
         async with world.journal() as journal:
             assert [one.life for one in journal.tracks()] == ["life-3", "life-4"]
+
+    play(story())
+
+
+def test_an_edge_that_begins_has_forgotten_nothing(tmp_path: Path) -> None:
+    async def story() -> None:
+        world = World(tmp_path / "edge")
+        for _ in range(2):
+            async with world.journal() as journal:
+                assert not journal.memory(FORGOTTEN, Forgotten).values
 
     play(story())
 

@@ -107,3 +107,21 @@ def test_each_second_is_a_comparison(play: Play) -> None:
         watching.cancel()
 
     play(story())
+
+
+def test_what_happened_before_the_watch_began_is_noticed_at_once(play: Play) -> None:
+    """A start may wait for a sick disk; what is polled then bears the time of the new clock."""
+
+    async def story() -> None:
+        time = SimulatedTime()
+        stamps = stamps_at(time)
+        time.seconds += 5
+        time.step_wall(3600)
+        written: list[Record] = []
+        watching = asyncio.create_task(stamps.watch(written.extend), name="watch")
+        await time.settle()
+        assert [type(one) for one in written] == [ClockStepped]
+        assert stamps.now() == time.wall()
+        watching.cancel()
+
+    play(story())
