@@ -88,7 +88,7 @@ def explain(
         killed = _kill(one, notes)
         # A sick or spoilt journal declares what it cost.
         troubled = killed is None or _troubled(one.edge, killed, notes)
-        if troubled and _fill(openings[one.edge], one):
+        if troubled and fill(openings[one.edge], one.since):
             result.in_holes += one.values
         elif killed is not None:
             kills[one.edge, killed] += one.values
@@ -201,9 +201,10 @@ def holes_of(store: Connection, edge: str, notes: Notes, dating: Dating) -> list
     return sorted(found, key=lambda one: one.until)
 
 
-def _fill(openings: Sequence[Opening], record: Absence) -> bool:
+def fill(openings: Sequence[Opening], at: Instant) -> bool:
+    """Say whether a declared hole explains a record of an instant; one less has room there then."""
     for one in openings:
-        if one.room >= 1 and one.since <= record.since <= one.until:
+        if one.room >= 1 and one.since <= at <= one.until:
             one.room -= 1
             return True
     return False

@@ -1,7 +1,8 @@
 """Compares loans with the library system's, and deliveries with the robots'.
 
 What an edge remembered of one under way is lost with its journal: then the gateway still shows
-where it stood, for staff to see to.
+where it stood, for staff to see to. One whose records lie all in a declared hole is not known at
+all: the hole is the row that tells of it.
 """
 
 from collections import defaultdict
@@ -11,6 +12,7 @@ from typing import Any
 
 from contracts.instants import SECOND, Instant
 from runtime.database import Connection
+from wenlan.proofs.absences import Opening, fill
 
 UNDER_WAY = 30 * SECOND
 """How long before or after its last step a dealing may still be remembered as under way."""
@@ -28,6 +30,8 @@ class Lent:
     staff: int = 0
     open: int = 0
     """Done by the library system; the edge lost what it remembered of them."""
+    hidden: int = 0
+    """Done by the library system; all that was told of them lies in declared holes."""
     wrong: list[str] = field(default_factory=list)
 
 
@@ -43,11 +47,15 @@ class Delivered:
 
 
 def compare_loans(
-    store: Connection, lines: Iterable[dict[str, Any]], forgot: Sequence[Instant] = ()
+    store: Connection,
+    lines: Iterable[dict[str, Any]],
+    forgot: Sequence[Instant] = (),
+    holes: Sequence[Opening] = (),
 ) -> Lent:
     """Compare what the library system did with what is known of it, and the other way round.
 
-    `forgot`: when the edges of kiosks may have lost what they remembered.
+    `forgot`: when the edges of kiosks may have lost what they remembered; `holes`: what they
+    declared.
     """
     result = Lent()
     executed: dict[tuple[str, str], list[Instant]] = defaultdict(list)
@@ -68,9 +76,12 @@ def compare_loans(
         there = known[action, item]
         if action not in ("checkout", "checkin") or there >= len(done):
             continue
-        lost = min(intents[action, item], sum(_forgotten(at, forgot) for at in done))
-        result.open += min(lost, len(done) - there)
-        if there + lost < len(done):
+        short = len(done) - there
+        lost = min(intents[action, item], sum(_forgotten(at, forgot) for at in done), short)
+        result.open += lost
+        hidden = sum(fill(holes, at) for at in done[-(short - lost) :]) if lost < short else 0
+        result.hidden += hidden
+        if lost + hidden < short:
             result.wrong.append(f"{action} of {item}: done {len(done)} times, known {there} times")
     result.wrong += _closed_too_often(store, executed)
     return result

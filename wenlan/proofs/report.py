@@ -14,7 +14,7 @@ from pathlib import Path
 from config.site import Site
 from contracts.instants import SECOND
 from runtime.database import Connection, connect, one
-from wenlan.proofs.absences import Explained, explain
+from wenlan.proofs.absences import Explained, explain, holes_of
 from wenlan.proofs.commands import Obeyed, compare_commands
 from wenlan.proofs.crossings import Counted, compare_crossings
 from wenlan.proofs.dating import Dating
@@ -102,6 +102,7 @@ class Report:
         yield (
             f"loans       {self.loans.loans} closed, {self.loans.lent} by the library system,"
             f" {self.loans.staff} for staff{_left_open(self.loans.open)}"
+            f"{_hidden(self.loans.hidden)}"
         )
         yield (
             f"deliveries  {self.deliveries.deliveries} done, {self.deliveries.dropped} by the robot"
@@ -115,6 +116,10 @@ class Report:
             f" (at most {self.missing.worst_kill} values in one, read at most"
             f" {self.missing.oldest / SECOND:.2f} s before it)"
         )
+
+
+def _hidden(count: int) -> str:
+    return f", {count} in declared holes" if count else ""
 
 
 def _left_open(count: int) -> str:
@@ -149,7 +154,13 @@ def _examine(store: Connection, site: Site, data: Path, notes: Notes) -> Report:
     missing = explain(readings.missing, store, notes, clocks)
     crossings = compare_crossings(store, site, ledger["pulse"], clocks)
     forgot = sorted(at for edge in site.edges for at in notes.forgot(edge.id))
-    loans = compare_loans(store, ledger["loan"], forgot)
+    holes = [
+        hole
+        for edge in site.edges
+        if edge.kiosks
+        for hole in holes_of(store, edge.id, notes, clocks[edge.id])
+    ]
+    loans = compare_loans(store, ledger["loan"], forgot, holes)
     deliveries = compare_deliveries(store, ledger["delivery"], forgot)
     commands = compare_commands(store, site, ledger, data)
     back = returns(store, site, notes, clocks)

@@ -10,6 +10,8 @@ from config.site import Site
 from edge.journal.schema import TABLES
 from gateway.storage.sqlite import MIGRATIONS
 from runtime.database import Connection, connect
+from wenlan.proofs.absences import Opening
+from wenlan.proofs.loans import compare_loans
 from wenlan.proofs.report import Report, examine
 
 SITE = """
@@ -556,3 +558,18 @@ def test_what_died_in_memory_unheard_is_counted_apart(site: Site, books: Path) -
     assert not examine(site, books).clean, "the gateway was there again"
     noted(books, killed, {"type": "killed", "at": 58 * SECOND, "part": "gateway"})
     assert not examine(site, books).clean, "its disk was well"
+
+
+@pytest.mark.parametrize(
+    ("since", "until", "room", "explained"),
+    [(0, 10, 1, True), (0, 4, 9, False), (6, 10, 9, False), (0, 10, 0, False)],
+)
+def test_a_loan_that_nobody_knows_of_is_explained_by_a_hole_of_its_time_alone(
+    books: Path, since: int, until: int, room: int, explained: bool
+) -> None:
+    with closing(connect(books / "store.sqlite3")) as store:
+        store.execute("DELETE FROM loan")
+        hole = Opening(since * SECOND, until * SECOND, room)
+        found = compare_loans(store, [LOAN], holes=[hole])
+    assert (found.wrong == []) == explained
+    assert found.hidden == int(explained)
