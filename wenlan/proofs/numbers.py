@@ -9,7 +9,7 @@ from typing import NamedTuple
 from contracts.bounds import LAST_NUMBER
 from contracts.ranges import Ranges
 from contracts.topics import IMPORTER
-from gateway.ingest.holes import AWAITED, SETTLED
+from gateway.ingest.holes import AWAITED, OPEN_END, SETTLED
 from gateway.ingest.readers import gaps
 from runtime.database import Connection, connect, one, rows
 
@@ -126,12 +126,13 @@ def _book(store: Connection, end: JournalEnd) -> _Book:
     # A store that knows that it is an old copy says so by time, not by number.
     excused = _count(store, "SELECT count(*) FROM lost_time")
     silent = (AWAITED,) if excused else (AWAITED, SETTLED)
-    declared = Ranges(
-        (gap.first, gap.last)
-        for gap in gaps(store, MOST_GAPS)
-        if gap.stream == end.stream and gap.last and gap.cause not in silent
-    )
-    return _Book(max(end.last, own.last or 0), end.held, own, stored, declared)
+    last = max(end.last, own.last or 0)
+    holes = [gap for gap in gaps(store, MOST_GAPS) if gap.stream == end.stream]
+    declared = [(gap.first, gap.last) for gap in holes if gap.last and gap.cause not in silent]
+    if any(gap.cause == OPEN_END for gap in holes) and last > (own.last or 0):
+        # Its edge names it no more, and said not how it ended: the row says from where on.
+        declared.append(((own.last or 0) + 1, last))
+    return _Book(last, end.held, own, stored, Ranges(declared))
 
 
 def _lost(stream: str, book: _Book) -> Iterator[str]:

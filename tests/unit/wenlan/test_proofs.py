@@ -573,3 +573,14 @@ def test_a_loan_that_nobody_knows_of_is_explained_by_a_hole_of_its_time_alone(
         found = compare_loans(store, [LOAN], holes=[hole])
     assert (found.wrong == []) == explained
     assert found.hidden == int(explained)
+
+
+@pytest.mark.parametrize(
+    ("unnamed", "ended", "clean"), [(9, 0, True), (0, 0, False), (9, 1, False)]
+)
+def test_the_end_of_a_stream_is_open_only_when_its_edge_names_it_no_more(
+    site: Site, books: Path, unnamed: int, ended: int, clean: bool
+) -> None:
+    noted(books, {"type": "journal", "at": 0, "edge": "only", "given": {"s": 12}})
+    after(books, f"UPDATE stream SET unnamed = {unnamed}, ended = {ended} WHERE name = 's'")
+    assert examine(site, books).clean == clean
