@@ -1,7 +1,7 @@
 """Compares commands with what the devices were told: none done twice, each with one outcome."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -16,6 +16,7 @@ from contracts.messages import Command
 from contracts.records import CommandOutcome, OutcomeStatus
 from runtime.database import Connection, rows
 from wenlan.proofs.ground_truth import json_lines
+from wenlan.proofs.notes import Notes
 from wenlan.proofs.places import PLACES, tenths
 
 ASKED = "asked.jsonl"
@@ -23,6 +24,8 @@ ASKED = "asked.jsonl"
 not say that it took the command."""
 LATEST_REVERT = 45 * SECOND
 """A safe value that could not be written at once is tried again for so long."""
+REMEMBERED = 120 * SECOND
+"""So long after it was issued an edge still remembers a command."""
 UNKNOWN = "unknown"
 ENDS = (OutcomeStatus.DONE, OutcomeStatus.REFUSED, OutcomeStatus.FAILED)
 _decoder = msgspec.json.Decoder(Command)
@@ -59,10 +62,15 @@ class _Kept(NamedTuple):
 
 
 def compare_commands(
-    store: Connection, site: Site, ledger: Mapping[str, list[dict[str, Any]]], data: Path
+    store: Connection,
+    site: Site,
+    ledger: Mapping[str, list[dict[str, Any]]],
+    data: Path,
+    notes: Notes,
 ) -> Obeyed:
     """Compare all commands that write, whoever asked for them."""
     result = Obeyed()
+    forgot = {one.id: notes.forgot(edge.id) for edge, one in site.devices()}
     kept = [
         _Kept(identity, _decoder.decode(body), status)
         for identity, body, status in rows(
@@ -73,7 +81,7 @@ def compare_commands(
     known = {one.id for one in kept}
     for one in kept:
         result.by_status[one.status] += 1
-        result.wrong += _objections(one, outcomes.get(one.id, set()))
+        result.wrong += _objections(one, outcomes.get(one.id, set()), forgot)
     result.commands = len(kept)
     for asked in json_lines(data / ASKED):
         if asked["id"] is not None and asked["id"] not in known:
@@ -101,11 +109,16 @@ def _outcomes(store: Connection) -> dict[str, set[str]]:
     return found
 
 
-def _objections(one: _Kept, said: set[str]) -> list[str]:
+def _objections(one: _Kept, said: set[str], forgot: Mapping[str, Sequence[Instant]]) -> list[str]:
     ends = said.intersection(ENDS)
     reverted = {OutcomeStatus.REVERTED} if OutcomeStatus.REVERTED in said else set()
     expected = reverted or ends or {UNKNOWN}
-    if len(ends) > 1:
+    # An edge that lost its journal may say once more, and otherwise, how a command ended.
+    lost = any(
+        one.command.issued <= at <= one.command.issued + REMEMBERED
+        for at in forgot.get(one.command.device, ())
+    )
+    if len(ends) > 1 and not lost:
         return [f"command {one.id} ended as {' and as '.join(sorted(ends))}"]
     if one.status == "sent":
         return [f"command {one.id} has no outcome"]

@@ -162,7 +162,7 @@ def _examine(store: Connection, site: Site, data: Path, notes: Notes) -> Report:
     ]
     loans = compare_loans(store, ledger["loan"], forgot, holes)
     deliveries = compare_deliveries(store, ledger["delivery"], forgot)
-    commands = compare_commands(store, site, ledger, data)
+    commands = compare_commands(store, site, ledger, data, notes)
     back = returns(store, site, notes, clocks)
     findings = [
         *(f"lost: {one}" for one in (*accounts.lost, *missing.lost)),

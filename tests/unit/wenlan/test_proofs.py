@@ -584,3 +584,14 @@ def test_the_end_of_a_stream_is_open_only_when_its_edge_names_it_no_more(
     noted(books, {"type": "journal", "at": 0, "edge": "only", "given": {"s": 12}})
     after(books, f"UPDATE stream SET unnamed = {unnamed}, ended = {ended} WHERE name = 's'")
     assert examine(site, books).clean == clean
+
+
+@pytest.mark.parametrize(("spoilt", "clean"), [(5, True), (500, False)])
+def test_an_edge_that_lost_its_journal_may_say_otherwise_how_a_command_ended(
+    site: Site, books: Path, spoilt: int, clean: bool
+) -> None:
+    with closing(connect(books / "store.sqlite3")) as store:
+        end_command(store, 11, "C1", "failed")
+        store.execute("UPDATE committed SET last = 11")
+    noted(books, {"type": "journal", "at": spoilt * SECOND, "edge": "only", "given": {"s": 11}})
+    assert examine(site, books).clean == clean
