@@ -1,6 +1,7 @@
 """Parts that fall and stand again, told as timelines."""
 
 import asyncio
+import contextlib
 import logging
 import random
 from collections.abc import Awaitable, Callable
@@ -165,5 +166,34 @@ def test_what_is_no_error_ends_the_process(play: Play) -> None:
         with pytest.raises(BaseExceptionGroup) as caught:
             await supervisor.run([Part("interrupted", interrupted)])
         assert caught.value.subgroup(Interrupt) is not None
+
+    play(story())
+
+
+def test_a_part_that_swallows_its_cancellation_or_falls_over_it_is_not_started_again(
+    play: Play,
+) -> None:
+    starts: list[str] = []
+
+    async def swallows() -> None:
+        starts.append("swallows")
+        with contextlib.suppress(asyncio.CancelledError):
+            await asyncio.Event().wait()
+
+    async def falls() -> None:
+        starts.append("falls")
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            raise OSError("on its way out") from None
+
+    async def story() -> None:
+        async with Building(Part("swallows", swallows), Part("falls", falls)) as building:
+            building.running.cancel()
+            done, _ = await asyncio.wait([building.running], timeout=1)
+            assert done
+            assert building.running.cancelled()
+            assert building.said == []
+        assert sorted(starts) == ["falls", "swallows"]
 
     play(story())
