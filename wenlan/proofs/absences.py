@@ -189,14 +189,19 @@ def holes_of(store: Connection, edge: str, notes: Notes, dating: Dating) -> list
         since = dating.real(gap.since) if gap.since else None
         until = dating.real(gap.until) if gap.until else None
         end = min(gap.noticed, until or NEVER) + SLACK
-        if gap.cause == OPEN_END:
-            # Nothing comes of a stream in memory after its process.
-            if since is None:
-                continue
-            deaths = [at for at in notes.kills[f"edge-{edge}"] if at >= since - SLACK]
-            end = min([end, *deaths])
         bounded = gap.last and gap.cause != OLD_COPY
         room = float(gap.last - gap.first + 1) if bounded else float("inf")
+        if gap.cause == OPEN_END:
+            if since is None:
+                continue
+            if gap.stream in notes.given:
+                # It was on disk, and went on over restarts until that was spoilt.
+                end = min(end, notes.given_at[gap.stream] + SLACK)
+                room = float(notes.given[gap.stream] - gap.first + 1)
+            else:
+                # Nothing comes of a stream in memory after its process.
+                deaths = [at for at in notes.kills[f"edge-{edge}"] if at >= since - SLACK]
+                end = min([end, *deaths])
         found.append(Opening((since or SLACK) - SLACK, end, room))
     return sorted(found, key=lambda one: one.until)
 

@@ -106,7 +106,9 @@ class Notes:
     spoilt: dict[str, list[Instant]] = field(default_factory=lambda: defaultdict(list))
     """By edge."""
     given: dict[str, int] = field(default_factory=dict)
-    """By stream: a number that was given, although the journal that says so may be gone."""
+    """By stream: a number that was given, although the journal that says so may be gone …"""
+    given_at: dict[str, Instant] = field(default_factory=dict)
+    """… and when that was noted."""
     broker_back: list[Instant] = field(default_factory=list)
     failed: list[str] = field(default_factory=list)
     """Processes that ended by themselves, in words."""
@@ -159,7 +161,8 @@ def _take(notes: Notes, note: Note) -> None:
         case JournalSpoilt(at=at, edge=edge, given=given):
             notes.spoilt[edge].append(at)
             for stream, last in given.items():
-                notes.given[stream] = max(last, notes.given.get(stream, 0))
+                if last > notes.given.get(stream, 0):
+                    notes.given[stream], notes.given_at[stream] = last, at
         case BrokerBack(at=at):
             notes.broker_back.append(at)
 

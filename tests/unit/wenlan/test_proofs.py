@@ -408,6 +408,40 @@ def test_what_a_stream_in_memory_took_along_is_told_by_its_open_end(
     assert not examine(site, books).clean, "after the kill nothing went to that stream"
 
 
+def test_the_open_end_of_a_journal_goes_on_over_restarts_until_it_was_spoilt(
+    site: Site, books: Path
+) -> None:
+    """It was lost at second 70, and then what declared that was lost too."""
+    unanswered(books, 60, 66)
+    noted(
+        books,
+        {"type": "killed", "at": 63 * SECOND, "part": "edge-only"},
+        {"type": "killed", "at": 70 * SECOND, "part": "edge-only"},
+        {"type": "journal", "at": 70 * SECOND, "edge": "only", "given": {"lost": 4}},
+        {"type": "journal", "at": 90 * SECOND, "edge": "only", "given": {"lost": 1}},
+    )
+    after(
+        books,
+        "INSERT INTO stream (id, name, edge, begun, newest, unnamed)"
+        f" VALUES (2, 'lost', 'only', 0, {58 * SECOND}, {95 * SECOND})",
+    )
+    report = examine(site, books)
+    assert report.clean, report.text()
+    unanswered(books, 80)
+    assert not examine(site, books).clean, "after that it took nothing"
+
+
+def test_an_open_end_explains_no_more_than_the_journal_had_given(site: Site, books: Path) -> None:
+    unanswered(books, 60, 62, 64, 66)
+    noted(books, {"type": "journal", "at": 70 * SECOND, "edge": "only", "given": {"lost": 3}})
+    after(
+        books,
+        "INSERT INTO stream (id, name, edge, begun, newest, unnamed)"
+        f" VALUES (2, 'lost', 'only', 0, {58 * SECOND}, {95 * SECOND})",
+    )
+    assert len(examine(site, books).findings) == 1
+
+
 def test_what_a_spoilt_journal_had_given_is_not_forgotten(site: Site, books: Path) -> None:
     noted(books, {"type": "journal", "at": 0, "edge": "only", "given": {"s": 12, "gone": 3}})
     lost = [one for one in examine(site, books).findings if one.startswith("lost")]
