@@ -23,6 +23,8 @@ MOST_VALUES = 256
 DIGITS = 8
 """Characters of a digest: 48 bits, told apart within the layouts of one device."""
 
+_POWERS: tuple[int, ...] = tuple(10**decimals for decimals in range(10))
+
 Decimals: TypeAlias = Annotated[int, Meta(ge=0, le=9)]
 
 
@@ -52,12 +54,12 @@ class LayoutError(ValueError):
 
 def scaled(value: float, decimals: int | None) -> int | float:
     """Give a value as a whole number of its last decimal, or as it is where that is not exact."""
-    if decimals is None:
-        return float(value)
-    number = round(value * 10**decimals) if abs(value) < LAST_NUMBER else LAST_NUMBER
-    exact = abs(number) < LAST_NUMBER and number / 10**decimals == value
-    if exact and (number or copysign(1.0, value) > 0):
-        return number
+    if decimals is not None and -LAST_NUMBER < value < LAST_NUMBER:
+        power = _POWERS[decimals]
+        number = round(value * power)
+        exact = -LAST_NUMBER < number < LAST_NUMBER and number / power == value
+        if exact and (number or copysign(1.0, value) > 0):
+            return number
     return float(value)
 
 
