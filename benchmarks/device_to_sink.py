@@ -1,7 +1,7 @@
 """How long a value takes from the device to a subscriber of the journal, and what the edge costs.
 
 100 devices of 15 points each, read once a second by a real `wenlan edge` over Modbus TCP, its
-journal on disk, through the embedded broker. Every device tells in two of its registers when it
+journal on disk, through the embedded broker. Every device tells in one of its registers when it
 answered; the sink compares. Beside it, in the same run, the floor: a bare program that reads the
 same registers and publishes each answer, without journal, numbers or acks.
 
@@ -10,15 +10,12 @@ the wire.
 """
 
 import asyncio
-import os
 import sqlite3
 import struct
-import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import quantiles
@@ -28,20 +25,18 @@ import yaml
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from benchmarks._processes import Usage, running, running_broker
 from benchmarks._sink import Sink
-from wenlan.example import nats
-from wenlan.example.ports import free
 
 DEVICES, LINKS, POINTS = 100, 10, 15
 WARM_UP, MEASURED, FLOOR = 8.0, 30.0, 15.0
 AIM_MS, AIM_CPU, AIM_MB, AIM_JOURNAL, AIM_WIRE = 250.0, 5.0, 65.0, 12.0, 8.0
-REGISTERS = POINTS + 1
-CLOCK = 2**32
-"""Devices count milliseconds of the machine's monotonic clock in 32 bits."""
+CLOCK = 2**16
+"""Devices count milliseconds of the machine's monotonic clock in 16 bits."""
 
 
 async def serve() -> None:
-    """Answer every read of 16 registers: two tell the time, the others a temperature each."""
+    """Answer every read: the first register tells the time, the others a temperature each."""
 
     async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         turn = 0
@@ -51,7 +46,7 @@ async def serve() -> None:
                 first, count = struct.unpack(">HH", frame[8:12])
                 turn += 1
                 stamp = int(time.monotonic() * 1000) % CLOCK
-                words = [stamp >> 16, stamp & 0xFFFF, *((190 + (turn + n) % 50) for n in range(14))]
+                words = [stamp, *(190 + (turn + n) % 50 for n in range(1, POINTS))]
                 data = struct.pack(f">{count}H", *words[first : first + count])
                 head = struct.pack(">HBBB", 3 + len(data), *frame[6:8], len(data))
                 writer.write(frame[:4] + head + data)
@@ -65,12 +60,12 @@ async def serve() -> None:
 def site(folder: Path, broker: int, port: int) -> Path:
     """Write the site file."""
     stamp = {"name": "stamp", "quantity": "sample", "table": "holding", "register": 0}
-    points = [stamp | {"type": "uint32"}] + [
+    points = [stamp | {"type": "uint16"}] + [
         {
             "name": f"t{n}",
             "quantity": "air_temperature",
             "table": "holding",
-            "register": n + 1,
+            "register": n,
             "type": "int16",
             "scale": 0.1,
         }
@@ -112,22 +107,6 @@ def site(folder: Path, broker: int, port: int) -> Path:
 
 
 @dataclass(slots=True)
-class Usage:
-    """CPU seconds and resident bytes of a process."""
-
-    cpu: float
-    resident: int
-
-    @staticmethod
-    def of(pid: int) -> "Usage":
-        """Read both from the kernel."""
-        fields = Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
-        tick = os.sysconf("SC_CLK_TCK")
-        pages = int(fields[21])
-        return Usage((int(fields[11]) + int(fields[12])) / tick, pages * os.sysconf("SC_PAGE_SIZE"))
-
-
-@dataclass(slots=True)
 class Delays:
     """Milliseconds from a device's answer to here."""
 
@@ -149,18 +128,6 @@ class Delays:
         return quantiles(self.found, n=100)[percent - 1]
 
 
-@contextmanager
-def running(*argv: str) -> Iterator[subprocess.Popen[bytes]]:
-    """Run a process for the length of the block."""
-    with subprocess.Popen(
-        argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
-    ) as process:
-        try:
-            yield process
-        finally:
-            process.terminate()
-
-
 async def floor(broker: int, port: int) -> tuple[Delays, float]:
     """Read and publish without more; give the delays and the share of a core."""
     delays, turns = Delays(), int(FLOOR)
@@ -170,16 +137,15 @@ async def floor(broker: int, port: int) -> tuple[Delays, float]:
         await asyncio.sleep(number / DEVICES)
         for turn in range(turns):
             begun = time.monotonic()
-            writer.write(struct.pack(">HHHBBHH", turn, 0, 6, 1, 3, 0, REGISTERS))
-            answer = await reader.readexactly(9 + 2 * REGISTERS)
+            writer.write(struct.pack(">HHHBBHH", turn, 0, 6, 1, 3, 0, POINTS))
+            answer = await reader.readexactly(9 + 2 * POINTS)
             await client.publish("floor", answer[9:], qos=0)
             await asyncio.sleep(max(0.0, begun + 1 - time.monotonic()))
         writer.close()
 
     async def listen(client: aiomqtt.Client) -> None:
         async for message in client.messages:
-            high, low = struct.unpack(">HH", bytes(message.payload)[:4])
-            delays.add((high << 16) + low)
+            delays.add(int.from_bytes(bytes(message.payload)[:2], "big"))
 
     async with (
         aiomqtt.Client("127.0.0.1", broker, identifier="floor-out") as out,
@@ -254,12 +220,9 @@ def main() -> int:
         running(sys.executable, __file__, "serve") as device,
     ):
         folder = Path(name)
-        broker = free(0)
-        settings = nats.configure(folder / "broker", broker)
         assert device.stdout is not None
         port = int(device.stdout.readline())
-        with running(str(nats.program()), "-c", str(settings)):
-            time.sleep(1.0)
+        with running_broker(folder / "broker") as broker:
             return asyncio.run(measure(folder, broker, port))
 
 
