@@ -1,6 +1,7 @@
 """Processes that a benchmark runs beside itself, and what they use."""
 
 import os
+import socket
 import subprocess
 import time
 from collections.abc import Iterator
@@ -9,7 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from wenlan.example import nats
-from wenlan.example.ports import free
+
+LONGEST_START = 10.0
+"""Seconds."""
 
 
 @dataclass(slots=True)
@@ -41,10 +44,21 @@ def running(*argv: str) -> Iterator[subprocess.Popen[bytes]]:
 
 
 @contextmanager
-def running_broker(folder: Path) -> Iterator[int]:
-    """Run the embedded broker for the length of the block; give its port."""
-    port = free(0)
+def running_broker(folder: Path, port: int) -> Iterator[None]:
+    """Run the embedded broker for the length of the block, which begins when it listens."""
     settings = nats.configure(folder, port)
     with running(str(nats.program()), "-c", str(settings)):
-        time.sleep(1.0)
-        yield port
+        until = time.monotonic() + LONGEST_START
+        while not _listens(port):
+            if time.monotonic() > until:
+                raise TimeoutError(f"no broker listens on {port}")
+            time.sleep(0.01)
+        yield
+
+
+def _listens(port: int) -> bool:
+    try:
+        with socket.create_connection(("127.0.0.1", port), 1.0):
+            return True
+    except OSError:
+        return False

@@ -27,6 +27,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from benchmarks._processes import Usage, running, running_broker
 from benchmarks._sink import Sink
+from wenlan.example.ports import free
 
 DEVICES, LINKS, POINTS = 100, 10, 15
 WARM_UP, MEASURED, FLOOR = 8.0, 30.0, 15.0
@@ -222,7 +223,8 @@ def main() -> int:
         folder = Path(name)
         assert device.stdout is not None
         port = int(device.stdout.readline())
-        with running_broker(folder / "broker") as broker:
+        broker = free(0)
+        with running_broker(folder / "broker", broker):
             return asyncio.run(measure(folder, broker, port))
 
 

@@ -66,7 +66,7 @@ def scaled(value: float, decimals: int | None) -> int | float:
 def unscaled(number: float, decimals: int | None) -> float:
     """Give the value back; a whole number is one of the last decimal, any other is the value."""
     if isinstance(number, int) and decimals is not None:
-        return number / float(10**decimals)
+        return number / _POWERS[decimals]
     return float(number)
 
 
@@ -96,6 +96,12 @@ def readings(one: Sample, layout: Layout) -> list[Reading]:
             f"a sample of {one.device}, block {one.block!r}, with {len(one.values)} values;"
             f" its layout {one.layout} has block {layout.block!r} with {len(layout.columns)}"
         )
+    if not one.odd and None not in one.values:
+        return [
+            Reading(f"{one.device}/{column.name}", one.at, unscaled(number, column.decimals))
+            for number, column in zip(one.values, layout.columns, strict=True)
+            if number is not None
+        ]
     odd = dict(one.odd)
     if odd and not 0 <= min(odd) <= max(odd) < len(one.values):
         raise LayoutError(f"a sample of {one.device} says something of a value that it has not")

@@ -64,7 +64,7 @@ class Readings:
     def take(self, record: Reading, sender: Sender, seq: int) -> str:
         """Take a reading; say why it cannot be taken, if so.
 
-        Most readings change nothing but the newest value.
+        Most readings change nothing but the newest value, and most late ones not even that.
         """
         at, value = record.at, record.value
         track = self._registry.tracks.get(record.point)
@@ -73,16 +73,25 @@ class Readings:
             and (track.owner == sender.edge or not track.owner or sender.imports)
             and record.quality == GOOD
             and value is not None
-            and track.low <= value <= track.high
-            and track.newest < at <= sender.soonest
-            and sender.received - at <= track.lateness
+            and at <= sender.soonest
         ):
-            self._rows.append((track.id, at, sender.stream, seq, value, 0, sender.received))
-            track.newest = track.good = at
-            track.value = value
-            track.received = sender.received
-            track.quality = GOOD
-            return ""
+            if (
+                track.low <= value <= track.high
+                and track.newest < at
+                and sender.received - at <= track.lateness
+            ):
+                self._rows.append((track.id, at, sender.stream, seq, value, 0, sender.received))
+                track.newest = track.good = at
+                track.value = value
+                track.received = sender.received
+                track.quality = GOOD
+                return ""
+            if 0 < at <= track.good and _is_settled(track, sender.received):
+                self._rows.append((track.id, at, sender.stream, seq, value, 0, sender.received))
+                self._counters.add("late")
+                if track.limit is not None:
+                    self._late.setdefault(track, []).append(Late(at, value))
+                return ""
         try:
             self._consider(record, sender, seq)
         except ContractError as error:
@@ -153,6 +162,11 @@ class Readings:
             for effect, until in retrospective.reconsider(self._store, track, facts):
                 self._alarms.find(effect, until, now)
         self._late.clear()
+
+
+def _is_settled(track: Track, received: Instant) -> bool:
+    """Say whether an older good value changes nothing that is live."""
+    return not track.turnstiles and track.live is (received - track.good <= track.rules.window)
 
 
 def _without_value(quality: str) -> str:
