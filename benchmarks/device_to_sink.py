@@ -3,7 +3,9 @@
 100 devices of 15 points each, read once a second by a real `wenlan edge` over Modbus TCP, its
 journal on disk, through the embedded broker. Every device tells in one of its registers when it
 answered; the sink compares. Beside it, in the same run, the floor: a bare program that reads the
-same registers and publishes each answer, without journal, numbers or acks.
+same registers and publishes each answer, without journal, numbers or acks. How much of the edge's
+processor time is the machine's and pymodbus's share is told by two bare pollers of the same run, on
+the same event loop, that throw away what they read: one on streams, one on pymodbus.
 
 The aims: p99 at most 250 ms, 5 % of a core, 65 MB; values at most 12 bytes in the journal and 8 on
 the wire.
@@ -15,13 +17,16 @@ import struct
 import sys
 import tempfile
 import time
+from collections.abc import Awaitable, Callable
 from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import quantiles
 
 import aiomqtt
+import uvloop
 import yaml
+from pymodbus.client import AsyncModbusTcpClient
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
@@ -31,6 +36,7 @@ from wenlan.example.ports import free
 
 DEVICES, LINKS, POINTS = 100, 10, 15
 WARM_UP, MEASURED, FLOOR = 8.0, 30.0, 15.0
+BARE_WARM_UP, BARE = 2.0, 12.0
 AIM_MS, AIM_CPU, AIM_MB, AIM_JOURNAL, AIM_WIRE = 250.0, 5.0, 65.0, 12.0, 8.0
 CLOCK = 2**16
 """Devices count milliseconds of the machine's monotonic clock in 16 bits."""
@@ -129,6 +135,64 @@ class Delays:
         return quantiles(self.found, n=100)[percent - 1]
 
 
+async def poll_bare(port: int) -> None:
+    """Read all devices once a second on streams, for ever."""
+
+    async def link(number: int) -> None:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        lock = asyncio.Lock()
+
+        async def read() -> None:
+            async with lock:
+                writer.write(struct.pack(">HHHBBHH", 1, 0, 6, 1, 3, 0, POINTS))
+                await reader.readexactly(9 + 2 * POINTS)
+
+        await poll_each(number, read)
+
+    await asyncio.gather(*map(link, range(LINKS)))
+
+
+async def poll_pymodbus(port: int) -> None:
+    """Read all devices once a second through pymodbus, for ever."""
+
+    async def link(number: int) -> None:
+        client = AsyncModbusTcpClient("127.0.0.1", port=port, retries=0)
+        await client.connect()
+
+        async def read() -> None:
+            await client.read_holding_registers(0, count=POINTS, device_id=1)
+
+        await poll_each(number, read)
+
+    await asyncio.gather(*map(link, range(LINKS)))
+
+
+async def poll_each(link: int, read: Callable[[], Awaitable[None]]) -> None:
+    """Read each device of a link once a second, for ever."""
+
+    async def device(number: int) -> None:
+        due = time.monotonic() + number / DEVICES
+        while True:
+            await asyncio.sleep(due - time.monotonic())
+            await read()
+            due += 1.0
+
+    await asyncio.gather(*map(device, range(link, DEVICES, LINKS)))
+
+
+BARE_POLLERS = {"streams": poll_bare, "pymodbus": poll_pymodbus}
+
+
+def bare_share(kind: str, port: int) -> float:
+    """Run a bare poller; give its share of a core in percent."""
+    with running(sys.executable, __file__, kind, str(port)) as process:
+        time.sleep(BARE_WARM_UP)
+        before, begun = Usage.of(process.pid), time.monotonic()
+        time.sleep(BARE)
+        after = Usage.of(process.pid)
+        return 100 * (after.cpu - before.cpu) / (time.monotonic() - begun)
+
+
 async def floor(broker: int, port: int) -> tuple[Delays, float]:
     """Read and publish without more; give the delays and the share of a core."""
     delays, turns = Delays(), int(FLOOR)
@@ -166,8 +230,11 @@ async def floor(broker: int, port: int) -> tuple[Delays, float]:
 
 async def measure(folder: Path, broker: int, port: int) -> int:
     """Run the floor, then the edge; print both, and give how many aims were missed."""
-    bare, bare_share = await floor(broker, port)
-    print(f"floor        {bare}; {100 * bare_share:.1f} % of a core (both ends)")
+    bare, both_ends = await floor(broker, port)
+    print(f"floor        {bare}; {100 * both_ends:.1f} % of a core (both ends)")
+    alone = {kind: await asyncio.to_thread(bare_share, kind, port) for kind in BARE_POLLERS}
+    shares = ", ".join(f"{share:.1f} % on {kind}" for kind, share in alone.items())
+    print(f"bare pollers {shares}")
     path = site(folder, broker, port)
     argv = (sys.executable, "-m", "wenlan", "edge", "edge", "--site", str(path), "--data")
     with running(*argv, str(folder / "data")) as edge:
@@ -199,6 +266,8 @@ async def measure(folder: Path, broker: int, port: int) -> int:
     }
     print(f"wenlan edge  {delays}; {values / lasted:.0f} values/s of {DEVICES * POINTS}")
     print(f"             {delays.at(99) / bare.at(99):.1f} times the floor's p99")
+    times = ", ".join(f"{cpu / share:.1f} times {kind}" for kind, share in alone.items())
+    print(f"             processor: {times}; {cpu - alone['pymodbus']:.1f} % beside pymodbus")
     for what, (seen, aim) in figures.items():
         print(f"             {seen:.1f} {what}, aim {aim:g} or less")
     return sum(seen > aim for seen, aim in figures.values())
@@ -231,5 +300,7 @@ def main() -> int:
 if __name__ == "__main__":
     if sys.argv[1:] == ["serve"]:
         asyncio.run(serve())
+    elif sys.argv[1:]:
+        uvloop.run(BARE_POLLERS[sys.argv[1]](int(sys.argv[2])))
     else:
         sys.exit(main())
