@@ -1,47 +1,49 @@
 """How long a value takes from the device to a subscriber of the journal, and what the edge costs.
 
 100 devices of 15 points each, read once a second by a real `wenlan edge` over Modbus TCP, its
-journal on disk, through the embedded broker. Every device tells in two of its registers when it
+journal on disk, through the embedded broker. Every device tells in one of its registers when it
 answered; the sink compares. Beside it, in the same run, the floor: a bare program that reads the
-same registers and publishes each answer, without journal, numbers or acks.
+same registers and publishes each answer, without journal, numbers or acks. How much of the edge's
+processor time is the machine's and pymodbus's share is told by two bare pollers of the same run, on
+the same event loop, that throw away what they read: one on streams, one on pymodbus.
 
 The aims: p99 at most 250 ms, 5 % of a core, 65 MB; values at most 12 bytes in the journal and 8 on
 the wire.
 """
 
 import asyncio
-import os
 import sqlite3
 import struct
-import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import closing, contextmanager, suppress
+from collections.abc import Awaitable, Callable
+from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import quantiles
 
 import aiomqtt
+import uvloop
 import yaml
+from pymodbus.client import AsyncModbusTcpClient
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from benchmarks._processes import Usage, running, running_broker
 from benchmarks._sink import Sink
-from wenlan.example import nats
 from wenlan.example.ports import free
 
 DEVICES, LINKS, POINTS = 100, 10, 15
 WARM_UP, MEASURED, FLOOR = 8.0, 30.0, 15.0
+BARE_WARM_UP, BARE = 2.0, 12.0
 AIM_MS, AIM_CPU, AIM_MB, AIM_JOURNAL, AIM_WIRE = 250.0, 5.0, 65.0, 12.0, 8.0
-REGISTERS = POINTS + 1
-CLOCK = 2**32
-"""Devices count milliseconds of the machine's monotonic clock in 32 bits."""
+CLOCK = 2**16
+"""Devices count milliseconds of the machine's monotonic clock in 16 bits."""
 
 
 async def serve() -> None:
-    """Answer every read of 16 registers: two tell the time, the others a temperature each."""
+    """Answer every read: the first register tells the time, the others a temperature each."""
 
     async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         turn = 0
@@ -51,7 +53,7 @@ async def serve() -> None:
                 first, count = struct.unpack(">HH", frame[8:12])
                 turn += 1
                 stamp = int(time.monotonic() * 1000) % CLOCK
-                words = [stamp >> 16, stamp & 0xFFFF, *((190 + (turn + n) % 50) for n in range(14))]
+                words = [stamp, *(190 + (turn + n) % 50 for n in range(1, POINTS))]
                 data = struct.pack(f">{count}H", *words[first : first + count])
                 head = struct.pack(">HBBB", 3 + len(data), *frame[6:8], len(data))
                 writer.write(frame[:4] + head + data)
@@ -65,12 +67,12 @@ async def serve() -> None:
 def site(folder: Path, broker: int, port: int) -> Path:
     """Write the site file."""
     stamp = {"name": "stamp", "quantity": "sample", "table": "holding", "register": 0}
-    points = [stamp | {"type": "uint32"}] + [
+    points = [stamp | {"type": "uint16"}] + [
         {
             "name": f"t{n}",
             "quantity": "air_temperature",
             "table": "holding",
-            "register": n + 1,
+            "register": n,
             "type": "int16",
             "scale": 0.1,
         }
@@ -112,22 +114,6 @@ def site(folder: Path, broker: int, port: int) -> Path:
 
 
 @dataclass(slots=True)
-class Usage:
-    """CPU seconds and resident bytes of a process."""
-
-    cpu: float
-    resident: int
-
-    @staticmethod
-    def of(pid: int) -> "Usage":
-        """Read both from the kernel."""
-        fields = Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
-        tick = os.sysconf("SC_CLK_TCK")
-        pages = int(fields[21])
-        return Usage((int(fields[11]) + int(fields[12])) / tick, pages * os.sysconf("SC_PAGE_SIZE"))
-
-
-@dataclass(slots=True)
 class Delays:
     """Milliseconds from a device's answer to here."""
 
@@ -149,16 +135,62 @@ class Delays:
         return quantiles(self.found, n=100)[percent - 1]
 
 
-@contextmanager
-def running(*argv: str) -> Iterator[subprocess.Popen[bytes]]:
-    """Run a process for the length of the block."""
-    with subprocess.Popen(
-        argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
-    ) as process:
-        try:
-            yield process
-        finally:
-            process.terminate()
+async def poll_bare(port: int) -> None:
+    """Read all devices once a second on streams, for ever."""
+
+    async def link(number: int) -> None:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        lock = asyncio.Lock()
+
+        async def read() -> None:
+            async with lock:
+                writer.write(struct.pack(">HHHBBHH", 1, 0, 6, 1, 3, 0, POINTS))
+                await reader.readexactly(9 + 2 * POINTS)
+
+        await poll_each(number, read)
+
+    await asyncio.gather(*map(link, range(LINKS)))
+
+
+async def poll_pymodbus(port: int) -> None:
+    """Read all devices once a second through pymodbus, for ever."""
+
+    async def link(number: int) -> None:
+        client = AsyncModbusTcpClient("127.0.0.1", port=port, retries=0)
+        await client.connect()
+
+        async def read() -> None:
+            await client.read_holding_registers(0, count=POINTS, device_id=1)
+
+        await poll_each(number, read)
+
+    await asyncio.gather(*map(link, range(LINKS)))
+
+
+async def poll_each(link: int, read: Callable[[], Awaitable[None]]) -> None:
+    """Read each device of a link once a second, for ever."""
+
+    async def device(number: int) -> None:
+        due = time.monotonic() + number / DEVICES
+        while True:
+            await asyncio.sleep(due - time.monotonic())
+            await read()
+            due += 1.0
+
+    await asyncio.gather(*map(device, range(link, DEVICES, LINKS)))
+
+
+BARE_POLLERS = {"streams": poll_bare, "pymodbus": poll_pymodbus}
+
+
+def bare_share(kind: str, port: int) -> float:
+    """Run a bare poller; give its share of a core in percent."""
+    with running(sys.executable, __file__, kind, str(port)) as process:
+        time.sleep(BARE_WARM_UP)
+        before, begun = Usage.of(process.pid), time.monotonic()
+        time.sleep(BARE)
+        after = Usage.of(process.pid)
+        return 100 * (after.cpu - before.cpu) / (time.monotonic() - begun)
 
 
 async def floor(broker: int, port: int) -> tuple[Delays, float]:
@@ -170,16 +202,15 @@ async def floor(broker: int, port: int) -> tuple[Delays, float]:
         await asyncio.sleep(number / DEVICES)
         for turn in range(turns):
             begun = time.monotonic()
-            writer.write(struct.pack(">HHHBBHH", turn, 0, 6, 1, 3, 0, REGISTERS))
-            answer = await reader.readexactly(9 + 2 * REGISTERS)
+            writer.write(struct.pack(">HHHBBHH", turn, 0, 6, 1, 3, 0, POINTS))
+            answer = await reader.readexactly(9 + 2 * POINTS)
             await client.publish("floor", answer[9:], qos=0)
             await asyncio.sleep(max(0.0, begun + 1 - time.monotonic()))
         writer.close()
 
     async def listen(client: aiomqtt.Client) -> None:
         async for message in client.messages:
-            high, low = struct.unpack(">HH", bytes(message.payload)[:4])
-            delays.add((high << 16) + low)
+            delays.add(int.from_bytes(bytes(message.payload)[:2], "big"))
 
     async with (
         aiomqtt.Client("127.0.0.1", broker, identifier="floor-out") as out,
@@ -199,8 +230,11 @@ async def floor(broker: int, port: int) -> tuple[Delays, float]:
 
 async def measure(folder: Path, broker: int, port: int) -> int:
     """Run the floor, then the edge; print both, and give how many aims were missed."""
-    bare, bare_share = await floor(broker, port)
-    print(f"floor        {bare}; {100 * bare_share:.1f} % of a core (both ends)")
+    bare, both_ends = await floor(broker, port)
+    print(f"floor        {bare}; {100 * both_ends:.1f} % of a core (both ends)")
+    alone = {kind: await asyncio.to_thread(bare_share, kind, port) for kind in BARE_POLLERS}
+    shares = ", ".join(f"{share:.1f} % on {kind}" for kind, share in alone.items())
+    print(f"bare pollers {shares}")
     path = site(folder, broker, port)
     argv = (sys.executable, "-m", "wenlan", "edge", "edge", "--site", str(path), "--data")
     with running(*argv, str(folder / "data")) as edge:
@@ -232,6 +266,8 @@ async def measure(folder: Path, broker: int, port: int) -> int:
     }
     print(f"wenlan edge  {delays}; {values / lasted:.0f} values/s of {DEVICES * POINTS}")
     print(f"             {delays.at(99) / bare.at(99):.1f} times the floor's p99")
+    times = ", ".join(f"{cpu / share:.1f} times {kind}" for kind, share in alone.items())
+    print(f"             processor: {times}; {cpu - alone['pymodbus']:.1f} % beside pymodbus")
     for what, (seen, aim) in figures.items():
         print(f"             {seen:.1f} {what}, aim {aim:g} or less")
     return sum(seen > aim for seen, aim in figures.values())
@@ -254,17 +290,17 @@ def main() -> int:
         running(sys.executable, __file__, "serve") as device,
     ):
         folder = Path(name)
-        broker = free(0)
-        settings = nats.configure(folder / "broker", broker)
         assert device.stdout is not None
         port = int(device.stdout.readline())
-        with running(str(nats.program()), "-c", str(settings)):
-            time.sleep(1.0)
+        broker = free(0)
+        with running_broker(folder / "broker", broker):
             return asyncio.run(measure(folder, broker, port))
 
 
 if __name__ == "__main__":
     if sys.argv[1:] == ["serve"]:
         asyncio.run(serve())
+    elif sys.argv[1:]:
+        uvloop.run(BARE_POLLERS[sys.argv[1]](int(sys.argv[2])))
     else:
         sys.exit(main())

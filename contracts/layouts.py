@@ -23,6 +23,8 @@ MOST_VALUES = 256
 DIGITS = 8
 """Characters of a digest: 48 bits, told apart within the layouts of one device."""
 
+_POWERS: tuple[int, ...] = tuple(10**decimals for decimals in range(10))
+
 Decimals: TypeAlias = Annotated[int, Meta(ge=0, le=9)]
 
 
@@ -52,19 +54,19 @@ class LayoutError(ValueError):
 
 def scaled(value: float, decimals: int | None) -> int | float:
     """Give a value as a whole number of its last decimal, or as it is where that is not exact."""
-    if decimals is None:
-        return float(value)
-    number = round(value * 10**decimals) if abs(value) < LAST_NUMBER else LAST_NUMBER
-    exact = abs(number) < LAST_NUMBER and number / 10**decimals == value
-    if exact and (number or copysign(1.0, value) > 0):
-        return number
+    if decimals is not None and -LAST_NUMBER < value < LAST_NUMBER:
+        power = _POWERS[decimals]
+        number = round(value * power)
+        exact = -LAST_NUMBER < number < LAST_NUMBER and number / power == value
+        if exact and (number or copysign(1.0, value) > 0):
+            return number
     return float(value)
 
 
 def unscaled(number: float, decimals: int | None) -> float:
     """Give the value back; a whole number is one of the last decimal, any other is the value."""
     if isinstance(number, int) and decimals is not None:
-        return number / float(10**decimals)
+        return number / _POWERS[decimals]
     return float(number)
 
 
@@ -94,6 +96,12 @@ def readings(one: Sample, layout: Layout) -> list[Reading]:
             f"a sample of {one.device}, block {one.block!r}, with {len(one.values)} values;"
             f" its layout {one.layout} has block {layout.block!r} with {len(layout.columns)}"
         )
+    if not one.odd and None not in one.values:
+        return [
+            Reading(f"{one.device}/{column.name}", one.at, unscaled(number, column.decimals))
+            for number, column in zip(one.values, layout.columns, strict=True)
+            if number is not None
+        ]
     odd = dict(one.odd)
     if odd and not 0 <= min(odd) <= max(odd) < len(one.values):
         raise LayoutError(f"a sample of {one.device} says something of a value that it has not")

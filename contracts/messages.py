@@ -23,7 +23,7 @@ Was: TypeAlias = tuple[
 Share: TypeAlias = Annotated[float, Meta(ge=0, le=1)]
 
 
-class Batch(Struct, frozen=True):
+class Batch(Struct, frozen=True, omit_defaults=True):
     """A contiguous piece of one life of one journal: `records[i]` has number `first + i`.
 
     A *life* is one start of the edge; its rows are those of one stream from `since` on, up to
@@ -47,7 +47,7 @@ class Batch(Struct, frozen=True):
     clock: Id = ""
     """The clock segment in which the records were stamped …"""
     now: Id = ""
-    """… and the one in which `sent` was."""
+    """… and the one in which `sent` was; empty: the same."""
     sent: At = 0
     """When the batch was handed over, in microseconds of the segment `now`."""
     heard: tuple[At, Span] | None = None

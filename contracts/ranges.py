@@ -42,7 +42,9 @@ class Ranges:
         return len(self._firsts)
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Ranges) and list(self) == list(other)
+        if not isinstance(other, Ranges):
+            return NotImplemented
+        return self._firsts == other._firsts and self._lasts == other._lasts
 
     def __hash__(self) -> int:
         return hash((self._firsts, self._lasts))
@@ -71,27 +73,38 @@ class Ranges:
 
     def union(self, other: Iterable[tuple[int, int]]) -> "Ranges":
         """Give the numbers that are in either."""
-        return Ranges([*self, *other])
+        others = list(other)
+        return Ranges([*self, *others]) if others else self
 
     def within(self, first: int, last: int) -> "Ranges":
         """Give the part of the set from `first` to `last`, empty when `last` comes first."""
-        if last < first:
-            return Ranges()
         begin = bisect_left(self._lasts, first)
         end = bisect_right(self._firsts, last)
-        return Ranges(
-            (max(first, low), min(last, high))
-            for low, high in zip(self._firsts[begin:end], self._lasts[begin:end], strict=True)
-        )
+        if last < first or begin >= end:
+            return Ranges()
+        firsts, lasts = self._firsts[begin:end], self._lasts[begin:end]
+        if firsts[0] < first:
+            firsts = (first, *firsts[1:])
+        if lasts[-1] > last:
+            lasts = (*lasts[:-1], last)
+        return Ranges._normal(firsts, lasts)
 
     def missing(self, first: int, last: int) -> "Ranges":
         """Give the numbers from `first` to `last` that are not in the set: the gaps."""
-        gaps: list[tuple[int, int]] = []
-        begin = first
-        for low, high in self.within(first, last):
-            if begin < low:
-                gaps.append((begin, low - 1))
-            begin = high + 1
-        if begin <= last:
-            gaps.append((begin, last))
-        return Ranges(gaps)
+        if last < first:
+            return Ranges()
+        there = list(self.within(first, last))
+        firsts = [first, *(one.last + 1 for one in there)]
+        lasts = [*(one.first - 1 for one in there), last]
+        if firsts[-1] > lasts[-1]:
+            del firsts[-1], lasts[-1]
+        if firsts and firsts[0] > lasts[0]:
+            del firsts[0], lasts[0]
+        return Ranges._normal(tuple(firsts), tuple(lasts))
+
+    @staticmethod
+    def _normal(firsts: tuple[int, ...], lasts: tuple[int, ...]) -> "Ranges":
+        """Take ranges that are sorted and do not touch."""
+        made = Ranges.__new__(Ranges)
+        made._firsts, made._lasts = firsts, lasts  # noqa: SLF001 - its own
+        return made

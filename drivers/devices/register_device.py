@@ -128,6 +128,8 @@ class RegisterDevice:
         """Points whose decoding failed, which the log knows about."""
         self._polls = 0
         self._plans: dict[tuple[str, ...], tuple[_Read, ...]] = {}
+        self._before: tuple[Sequence[RegisterPoint], tuple[_Read, ...]] = ((), ())
+        """What was due the last time, and how it was read."""
 
     async def poll(self) -> Sequence[Sample]:
         """Read every point that is due, and give what came: a sample a block and instant.
@@ -190,21 +192,25 @@ class RegisterDevice:
         raise BadReplyError(f"{self.device}: {point.name} was set to {asked} and reads {seen}")
 
     def _reads(self, due: Sequence[RegisterPoint]) -> tuple[_Read, ...]:
+        before, reads_before = self._before
+        if self._plans and due == before:
+            return reads_before
         wanted = [point for point in due if point.name not in self._refused]
         key = tuple(point.name for point in wanted)
         reads = self._plans.get(key)
         if reads is None:
             answering = [point for point in wanted if point.name not in self._silent]
             silent = [point for point in wanted if point.name in self._silent]
-            late = sorted(map(self._prepared, self._plan(silent)), key=self._last_silence)
+            late = sorted(
+                map(self._prepared, self._plan(silent)),
+                key=lambda read: max(self._silent[name] for name in read.names),
+            )
             reads = (*map(self._prepared, self._plan(answering)), *late)
             if len(self._plans) >= MOST_PLANS:
                 self._plans.clear()
             self._plans[key] = reads
+        self._before = due, reads
         return reads
-
-    def _last_silence(self, read: _Read) -> int:
-        return max(self._silent[name] for name in read.names)
 
     def _plan(self, points: Sequence[RegisterPoint]) -> tuple[Block, ...]:
         return plan(points, self._map, self._refused)
@@ -238,25 +244,30 @@ class RegisterDevice:
                 harvest.failed[block.points[0].name] = error
             return
         values = harvest.moment(self._clock).values
-        for place in places:
-            value = self._decoded(place, words)
-            if value is not None and place.low <= value <= place.high:
+        for place, value in zip(places, self._decoded(places, words), strict=True):
+            if value is not None and place.low <= value <= place.high and isfinite(value):
                 values[place.point.name] = value
             else:
+                value = value if value is not None and isfinite(value) else None  # noqa: PLW2901
                 values[place.point.name] = (value, judge(place.point.quantity, value))
         harvest.done.update(names)
 
-    def _decoded(self, place: _Place, words: Sequence[int]) -> float | None:
-        """Give a point's value; None for none, and when its decoding has a bug."""
+    def _decoded(self, places: Sequence[_Place], words: Sequence[int]) -> Sequence[float | None]:
+        """Give the values of a block; None for none, and where decoding has a bug."""
         try:
-            value = decoded(place.decode, words[place.begin : place.end])
+            return decoded(_values, places, words)
+        except DriverBugError:
+            return [self._decoded_alone(place, words) for place in places]
+
+    def _decoded_alone(self, place: _Place, words: Sequence[int]) -> float | None:
+        try:
+            return decoded(place.decode, words[place.begin : place.end])
         except DriverBugError as error:
             name = place.point.name
             if name not in self._undecoded:
                 self._undecoded.add(name)
                 log.exception("%s: point %s has no value: %s", self.device, name, error)  # noqa: TRY401
             return None
-        return value if value is not None and isfinite(value) else None
 
     async def _gather_parts(self, block: Block, harvest: _Harvest) -> bool:
         """Read the points of a block in smaller blocks; say whether all are there."""
@@ -310,6 +321,10 @@ class RegisterDevice:
     def _forget_refusals(self) -> None:
         self._refused.clear()
         self._plans.clear()
+
+
+def _values(places: Sequence[_Place], words: Sequence[int]) -> list[float | None]:
+    return [decode(words[begin:end]) for _, begin, end, decode, _, _ in places]
 
 
 def build(

@@ -47,6 +47,12 @@ class Intake:
         """Whether there is something for a disk that is well."""
         return bool(self._doubt or len(self.queue) or self._changes or self._owed or self._ending)
 
+    @property
+    def pressing(self) -> bool:
+        """Whether there is more for the disk than samples that nobody waits for."""
+        others = self._doubt or self._changes or self._owed or self._ending
+        return self.sick or self.queue.pressing or bool(others)
+
     def take(self, entry: Entry, stamp: Stamp) -> None:
         """Take what one `append` brought; never more than there is room for."""
         most = self._most * (1 - FOR_EVENTS / MOST_BYTES) if entry.thinnable else self._most

@@ -10,6 +10,7 @@ import logging
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from typing import Self, TypeVar
 
 from msgspec import Struct
@@ -23,7 +24,7 @@ from edge.journal.intake import Intake
 from edge.journal.memory import KindMemory, Memories
 from edge.journal.opening import JournalError, Place, locked
 from edge.journal.port import Change, State
-from edge.journal.queue import Entry, Promise
+from edge.journal.queue import Entry, Promise, Queue
 from edge.journal.rows import Limits, Piece, row_of
 from edge.journal.tracks import Track, of_file, of_memory
 from edge.journal.writer import Writer
@@ -76,6 +77,8 @@ class Journal:
             self._disk, self._intake, self._memories, seams.stamp, self._policy.largest
         )
         self._wake = asyncio.Event()
+        self._gathering = False
+        self._awaited = partial(_hurry, self._intake.queue, self._wake)
         self._listeners: list[Callable[[], None]] = []
         self._lock = ExitStack()
 
@@ -128,9 +131,10 @@ class Journal:
             )
             for record in records
         )
-        entry = Entry(rows, self._memories.change(remember))
+        entry = Entry(rows, self._memories.change(remember), Promise(self._awaited))
         self._intake.take(entry, self._seams.stamp())
-        self._wake.set()
+        if self._intake.pressing or not self._gathering:
+            self._wake.set()
         if self._intake.sick:
             self._announce()
         return entry.promise
@@ -144,13 +148,13 @@ class Journal:
         while True:
             self._wake.clear()
             wait = await self.step()
-            if wait and self._intake.waiting:
-                # A group is being gathered: whoever joins it wakes nobody.
-                await asyncio.sleep(wait)
-            elif wait is None or wait > 0:
+            if wait is None or wait > 0:
+                # While a group is being gathered, samples that join it wake nobody.
+                self._gathering = self._intake.waiting
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(wait):
                         await self._wake.wait()
+                self._gathering = False
 
     async def step(self) -> float | None:
         """Do one piece of work; say in how many seconds there is more, None: when woken."""
@@ -233,3 +237,9 @@ class Journal:
     def _announce(self) -> None:
         for listener in self._listeners:
             listener()
+
+
+def _hurry(queue: Queue, wake: asyncio.Event) -> None:
+    """Take note that somebody waits until what is in the queue is on disk."""
+    queue.pressing = bool(len(queue))
+    wake.set()

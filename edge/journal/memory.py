@@ -79,7 +79,9 @@ class Memories:
         memory = self._kinds.get(kind)
         if memory is None:
             memory = self._kinds[kind] = KindMemory(kind, type_)
-            for key, (value, wrong) in self._unread.pop(kind, {}).items():
+            unread = self._unread.pop(kind, {})
+            for key in list(unread):  # the bytes of one make room for the next
+                value, wrong = unread.pop(key)
                 memory.load(key, value, wrong)
         elif memory.type_ is not type_:
             raise TypeError(

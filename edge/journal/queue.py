@@ -5,7 +5,7 @@ An entry is what one `append` took; it is written as a whole or not at all.
 
 import asyncio
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from edge.journal.rows import OVERHEAD, Lost, Row
@@ -20,9 +20,11 @@ LARGEST_GROUP = 4 * 2**20
 class Promise:
     """The ticket of one `append`; see `edge.journal.port.Ticket`."""
 
-    __slots__ = ("_done", "kept")
+    __slots__ = ("_asked", "_done", "kept")
 
-    def __init__(self) -> None:
+    def __init__(self, asked: Callable[[], None] = lambda: None) -> None:
+        """`asked` is called when somebody begins to wait for it."""
+        self._asked = asked
         self._done = asyncio.Event()
         self.kept = False
 
@@ -35,6 +37,7 @@ class Promise:
     async def durable(self, within: float) -> bool:
         """Wait at most `within` seconds; True as soon as a kill at this instant loses nothing."""
         if not self._done.is_set() and within > 0:
+            self._asked()
             try:
                 async with asyncio.timeout(within):
                     await self._done.wait()
@@ -47,23 +50,29 @@ Key = tuple[str, str]
 """Of something remembered: its kind, and its key."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(slots=True, eq=False)
 class Entry:
     """What one `append` took."""
 
     rows: tuple[Row, ...]
     changes: tuple[tuple[Key, bytes | None], ...] = ()
     promise: Promise = field(default_factory=Promise)
+    size: int = field(init=False)
+    """Bytes in memory, about."""
 
-    @property
-    def size(self) -> int:
-        """Bytes in memory, about."""
-        return size_of(self.rows) + sum(OVERHEAD + len(value or b"") for _, value in self.changes)
+    def __post_init__(self) -> None:
+        remembered = sum(OVERHEAD + len(value or b"") for _, value in self.changes)
+        self.size = size_of(self.rows) + remembered
 
     @property
     def thinnable(self) -> bool:
         """Whether it holds nothing but samples that may be given up."""
         return not self.changes and all(row.thinnable for row in self.rows)
+
+    @property
+    def pressing(self) -> bool:
+        """Whether it holds anything but samples."""
+        return bool(self.changes) or any(row.block is None for row in self.rows)
 
 
 def size_of(rows: Sequence[Row]) -> int:
@@ -108,18 +117,18 @@ class Queue:
 
     def __init__(self) -> None:
         self._entries: deque[Entry | Lost] = deque()
-        self._sizes: deque[int] = deque()
         self.size = 0
+        self.pressing = False
+        """Whether there is more in it than samples that nobody waits for."""
 
     def __len__(self) -> int:
         return len(self._entries)
 
     def put(self, entry: Entry) -> None:
         """Take an entry."""
-        size = entry.size
+        self.pressing = self.pressing or entry.pressing
         self._entries.append(entry)
-        self._sizes.append(size)
-        self.size += size
+        self.size += entry.size
 
     def lose(self, rows: Sequence[Row]) -> None:
         """Take note that there was no room for rows."""
@@ -128,18 +137,18 @@ class Queue:
             self._entries[-1] = joined(before, lost)
         else:
             self._entries.append(lost)
-            self._sizes.append(0)
 
     def take(self) -> Group:
         """Give the next group, in the order in which it came."""
         group, size = Group(), 0
         while self._entries and size < LARGEST_GROUP:
             one = self._entries.popleft()
-            size += self._sizes[0]
-            self.size -= self._sizes.popleft()
             group.entries.append(one)
             if isinstance(one, Entry):
+                size += one.size
+                self.size -= one.size
                 group.changes.update(one.changes)
+        self.pressing = self.pressing and bool(self._entries)
         return group
 
 

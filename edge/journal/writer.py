@@ -18,7 +18,9 @@ from edge.journal.schema import load_remembered
 log = logging.getLogger(__name__)
 
 GROUPING = 0.02
-"""Seconds between the beginnings of two groups."""
+"""Seconds between the beginnings of two groups, at least."""
+GATHERING = 0.08
+"""Seconds when there are only samples that nobody waits for: a kill loses no more than these."""
 FORGETTING = 1.0
 """Seconds between two deletions; what is named meanwhile goes in one transaction."""
 RESERVING = 60.0
@@ -54,7 +56,8 @@ class Writer:
         self.commit: asyncio.Task[None] | None = None
         """A group on its way to the disk."""
         self._attempts = 0
-        self._group_due = self._forget_due = self._reserve_due = 0.0
+        self._group_begun = -GATHERING
+        self._forget_due = self._reserve_due = 0.0
 
     @property
     def fill(self) -> float:
@@ -113,11 +116,12 @@ class Writer:
             self._attempts += 1
             await self._make_room()
         if self._intake.waiting or self._intake.sick:
-            if now >= self._group_due:
-                self._group_due = now + GROUPING
+            due = self._group_begun + (GROUPING if self._intake.pressing else GATHERING)
+            if now >= due:
+                self._group_begun = now
                 await self._write()
                 return 0.0
-            waits.append(self._group_due - now)
+            waits.append(due - now)
         if self.refused:
             await self._move()
             return 0.0

@@ -38,6 +38,7 @@ def batch_of(piece: Piece, oldest: int, sender: Sender) -> Batch:
         for place, row in enumerate(piece.rows)
         for one in row.was
     )
+    clock = piece.rows[0].segment
     return Batch(
         stream=piece.stream,
         first=piece.first,
@@ -47,8 +48,8 @@ def batch_of(piece: Piece, oldest: int, sender: Sender) -> Batch:
         session=sender.session,
         k=sender.k,
         oldest=oldest,
-        clock=piece.rows[0].segment,
-        now=sender.now.segment,
+        clock=clock,
+        now="" if sender.now.segment == clock else sender.now.segment,
         sent=sender.now.at,
         heard=sender.heard,
         origins=tuple(origins),

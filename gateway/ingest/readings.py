@@ -64,7 +64,7 @@ class Readings:
     def take(self, record: Reading, sender: Sender, seq: int) -> str:
         """Take a reading; say why it cannot be taken, if so.
 
-        Most readings change nothing but the newest value.
+        Most readings change nothing but the newest value, and most late ones not even that.
         """
         at, value = record.at, record.value
         point = self._registry.points.get(record.point)
@@ -73,16 +73,25 @@ class Readings:
             and (point.owner == sender.edge or not point.owner or sender.imports)
             and record.quality == GOOD
             and value is not None
-            and point.low <= value <= point.high
-            and point.newest < at <= sender.soonest
-            and sender.received - at <= point.lateness
+            and at <= sender.soonest
         ):
-            self._rows.append((point.id, at, sender.stream, seq, value, 0, sender.received))
-            point.newest = point.good = at
-            point.value = value
-            point.received = sender.received
-            point.quality = GOOD
-            return ""
+            if (
+                point.low <= value <= point.high
+                and point.newest < at
+                and sender.received - at <= point.lateness
+            ):
+                self._rows.append((point.id, at, sender.stream, seq, value, 0, sender.received))
+                point.newest = point.good = at
+                point.value = value
+                point.received = sender.received
+                point.quality = GOOD
+                return ""
+            if 0 < at <= point.good and _is_settled(point, sender.received):
+                self._rows.append((point.id, at, sender.stream, seq, value, 0, sender.received))
+                self._counters.add("late")
+                if point.limit is not None:
+                    self._late.setdefault(point, []).append(Late(at, value))
+                return ""
         try:
             self._consider(record, sender, seq)
         except ContractError as error:
@@ -153,6 +162,11 @@ class Readings:
             for effect, until in retrospective.reconsider(self._store, point, facts):
                 self._alarms.find(effect, until, now)
         self._late.clear()
+
+
+def _is_settled(point: Point, received: Instant) -> bool:
+    """Say whether an older good value changes nothing that is live."""
+    return not point.turnstiles and point.live is (received - point.good <= point.rules.window)
 
 
 def _without_value(quality: str) -> str:

@@ -10,7 +10,7 @@ FOLDER = Path(__file__).resolve().parents[2] / "benchmarks"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("name", nargs="*", help="ingest, edge-polling, alarm-latency; all if none")
+    parser.add_argument("name", nargs="*", help="such as ingest or backlog; all if none")
 
 
 def run(options: argparse.Namespace) -> int:

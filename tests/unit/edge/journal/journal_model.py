@@ -8,7 +8,7 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from contracts.codec import decode_record, encode
+from contracts.codec import decode_record, encode, encode_record
 from contracts.messages import Ack
 from contracts.records import DeviceChanged, RecordsGivenUp, Sample, StreamClosed
 from edge.journal.journal import Journal, Policy
@@ -130,7 +130,7 @@ class Story:
         self._append(f"e{number}", self.world.event(f"e{number}"))
 
     def _append(self, name: str, record: Any) -> None:
-        self.written[name] = encode(record)
+        self.written[name] = encode_record(record)
         self.promises[name] = self.journal.append([record])
 
     async def write(self) -> None:

@@ -10,6 +10,7 @@ import pytest
 
 from contracts.ranges import Ranges
 from contracts.records import RecordsGivenUp, StreamClosed
+from edge.journal.journal import Journal
 from edge.journal.opening import JournalError
 from edge.journal.port import FORGOTTEN, Forgotten
 from edge.journal.schema import VERSION
@@ -54,7 +55,63 @@ def test_what_was_durable_is_there_after_a_kill_in_its_own_life(tmp_path: Path) 
     play(story())
 
 
-def test_an_idle_journal_writes_at_once_and_a_busy_one_every_20_ms(tmp_path: Path) -> None:
+def groups_of(journal: Journal) -> list[tuple[int, int]]:
+    """Give a list that will tell each group: milliseconds since now, and its last number."""
+    loop, told = asyncio.get_running_loop(), list[tuple[int, int]]()
+    begun, before = loop.time(), journal.tracks()[0].next
+
+    def look() -> None:
+        last = journal.tracks()[0].next - before
+        if last > (told[-1][1] if told else 0):
+            told.append((round((loop.time() - begun) * 1000), last))
+
+    journal.listen(look)
+    return told
+
+
+def test_an_idle_journal_writes_at_once_and_a_busy_one_gathers_samples(tmp_path: Path) -> None:
+    async def story() -> None:
+        world = World(tmp_path / "edge")
+        async with world.journal() as journal:
+            running = asyncio.create_task(journal.run())
+            await passes(1.0)
+            groups = groups_of(journal)
+            for _ in range(20):  # at 0, 10 … 190 ms
+                journal.append([world.reading(20.0)])
+                await passes(0.01)
+            await passes(1.0)
+            journal.append([world.reading(20.0)])
+            await passes(0.001)
+            assert groups == [(0, 1), (80, 8), (160, 16), (240, 20), (1200, 21)]
+            running.cancel()
+            await asyncio.wait([running])
+
+    play(story())
+
+
+def test_an_event_takes_the_samples_before_it_along_at_once(tmp_path: Path) -> None:
+    async def story() -> None:
+        world = World(tmp_path / "edge")
+        async with world.journal() as journal:
+            running = asyncio.create_task(journal.run())
+            await passes(1.0)
+            groups = groups_of(journal)
+            for _ in range(4):  # at 0, 10, 20 and 30 ms
+                journal.append([world.reading(20.0)])
+                await passes(0.01)
+            journal.append([world.event()])
+            await passes(0.005)
+            journal.append([], [journal.memory("note", Note).put("one", Note("kept"))])
+            journal.append([world.reading(20.0)])
+            await passes(1.0)
+            assert groups == [(0, 1), (40, 5), (60, 6)]
+            running.cancel()
+            await asyncio.wait([running])
+
+    play(story())
+
+
+def test_what_somebody_waits_for_is_written_within_20_ms(tmp_path: Path) -> None:
     async def story() -> None:
         world = World(tmp_path / "edge")
         loop = asyncio.get_running_loop()
