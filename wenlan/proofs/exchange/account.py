@@ -1,0 +1,157 @@
+"""What is known of every record, told as plainly as can be: names, bodies, numbers; no rules.
+
+A record is known by its bytes, which no other has. Numbers are those that were seen: of rows on
+the edge's disk after each commit, and of records in batches that went out.
+"""
+
+from collections import Counter
+from contextlib import closing
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from contracts.codec import acks, encode
+from contracts.messages import Batch
+from contracts.records import Record
+from edge.journal.queue import Promise
+from runtime.database import Connection, DatabaseError, connect
+
+NUMBER = 2**53 - 1
+"""The bits of a journal's key that are the number (`docs/reference/journal.md`)."""
+NOTICES = (b'{"kind":"closing"', b'{"kind":"given-up"')
+
+
+def rows_of(db: Connection, where: str = "", values: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+    """Give the rows of a journal: stream, number, body."""
+    streams = dict(db.execute("SELECT slot, name FROM stream"))
+    found = db.execute(f"SELECT key, body FROM entry {where}", values).fetchall()  # noqa: S608
+    return [
+        (streams[key // (NUMBER + 1)], key & NUMBER, bytes(body))
+        for key, body in found
+        if key // (NUMBER + 1) in streams
+    ]
+
+
+def rows_in(path: Path) -> list[tuple[Any, ...]]:
+    """Give the rows of a journal that no process has open; none that cannot be read."""
+    if not path.exists():
+        return []
+    try:
+        db = connect(path, read_only=True)
+    except DatabaseError:
+        return []
+    try:
+        return rows_of(db)
+    except DatabaseError:  # it is damaged: what cannot be read has been seen before
+        return []
+    finally:
+        db.close()
+
+
+@dataclass
+class Account:
+    """One story's."""
+
+    bodies: dict[str, bytes] = field(default_factory=dict)
+    names: dict[bytes, str] = field(default_factory=dict)
+    events: set[str] = field(default_factory=set)
+    waiting: dict[str, Promise] = field(default_factory=dict)
+    durable: dict[str, float] = field(default_factory=dict)
+    """When that was seen, in seconds of the story."""
+    numbers: dict[str, set[tuple[str, int]]] = field(default_factory=dict)
+    notices: dict[bytes, set[tuple[str, int]]] = field(default_factory=dict)
+    """Records of the journal about itself, and the numbers that they had."""
+    excused_notices: set[bytes] = field(default_factory=set)
+    numbers_reused: bool = False
+    """Whether a disk was replaced together with its witness, so that numbers were given twice."""
+    excused: dict[str, str] = field(default_factory=dict)
+    """What nobody can save, and why."""
+    stored_once: dict[str, tuple[int, int]] = field(default_factory=dict)
+    """What a store that was replaced had: when it was received, and when the copy was put back."""
+    untold: set[str] = field(default_factory=set)
+    """What a store that was replaced had, as long as it has not said so."""
+    memory_spoilt: bool = False
+    """Whether what the edge remembers was altered or replaced: it then takes the safe side."""
+    done: Counter[str] = field(default_factory=Counter)
+    """How often each command was carried out."""
+    largest_ack: int = 0
+    """Ranges in one."""
+
+    def appended(self, name: str, record: Record, promise: Promise) -> None:
+        """Take note of a record that was handed to the journal."""
+        body = encode(record)
+        self.bodies[name], self.names[body] = body, name
+        self.waiting[name] = promise
+
+    def look(self, now: float) -> None:
+        """See which promises were kept."""
+        for name, promise in list(self.waiting.items()):
+            if promise.kept:
+                self.durable[name] = now
+                del self.waiting[name]
+
+    def began_anew(self, store: Path) -> None:
+        """Whoever waited for a promise is gone, and what the edge had heard."""
+        self.waiting.clear()
+        if self.untold:
+            with closing(connect(store, read_only=True)) as db:
+                told = db.execute("SELECT 1 FROM lost_time").fetchall()
+            if not told:
+                self.excuse(self.untold, "who had heard of the store that was replaced is gone")
+            self.untold = set()
+
+    def on_disk(self, rows: list[tuple[Any, ...]]) -> None:
+        """Take note of rows on the edge's disk."""
+        for stream, number, body in rows:
+            name = self.names.get(body)
+            if name is not None:
+                self.numbers.setdefault(name, set()).add((stream, number))
+            elif body.startswith(NOTICES):
+                self.notices.setdefault(body, set()).add((stream, number))
+
+    def went_out(self, payload: bytes) -> None:
+        """Take note of the numbers in a batch."""
+        batch = msgspec.json.decode(payload, type=Batch)
+        for place, raw in enumerate(batch.records):
+            name = self.names.get(bytes(raw))
+            if name is not None:
+                self.numbers.setdefault(name, set()).add((batch.stream, batch.first + place))
+
+    def acked(self, payload: bytes) -> None:
+        """Take note of an ack."""
+        self.largest_ack = max(self.largest_ack, len(acks.decode(payload).committed))
+
+    def excuse(self, names: set[str], why: str) -> None:
+        """Take note of records that may be missing without a word."""
+        for name in names:
+            self.excused.setdefault(name, why)
+
+    def replaced(self, store: Path, copy: Path, now: int, heard: int) -> None:
+        """Take note that a store is replaced by an old copy of it.
+
+        `heard`: the newest stamp of a gateway that the edge's present life has heard; 0: none.
+        """
+        with closing(connect(store, read_only=True)) as db:
+            had = self._stored(db)
+        with closing(connect(copy, read_only=True)) as db:
+            (stamped,) = next(db.execute("SELECT coalesce(max(last), 0) FROM stamped"))
+            names = set(had) - set(self._stored(db))
+        self.stored_once |= {name: (had[name], now) for name in names}
+        if heard > stamped:
+            self.untold |= names
+        else:
+            self.excuse(names, "nobody had heard of the store that was replaced")
+
+    def _stored(self, db: Connection) -> dict[str, int]:
+        """Give the records of a store, and when each was received."""
+        found = [
+            *db.execute("SELECT body, received FROM event WHERE kind = 'device'"),
+            *db.execute("SELECT value, received FROM reading"),
+        ]
+        named = (
+            (self.names.get(bytes(told)) if isinstance(told, bytes) else f"s{told:.0f}", received)
+            for told, received in found
+        )
+        return {name: int(received) for name, received in named if name is not None}
