@@ -72,6 +72,8 @@ class Account:
     """What a store that was replaced had: when it was received, and when the copy was put back."""
     untold: set[str] = field(default_factory=set)
     """What a store that was replaced had, as long as it has not said so."""
+    damaged: bool = False
+    """Whether a journal or a store was altered or replaced: until then, no event may be missing."""
     memory_spoilt: bool = False
     """Whether what the edge remembers was altered or replaced: it then takes the safe side."""
     done: Counter[str] = field(default_factory=Counter)
@@ -133,6 +135,7 @@ class Account:
 
         `heard`: the newest stamp of a gateway that the edge's present life has heard; 0: none.
         """
+        self.damaged = True
         with closing(connect(store, read_only=True)) as db:
             had = self._stored(db)
         with closing(connect(copy, read_only=True)) as db:

@@ -103,7 +103,7 @@ def _holes(account: Account, db: Connection) -> Holes:
             del waiting[body]
             try:
                 notice = msgspec.json.decode(body)
-            except msgspec.DecodeError:  # what it was before its bits flipped is known, too
+            except (msgspec.DecodeError, UnicodeDecodeError):  # what it was before its bits flipped is known, too
                 continue
             span = (notice.get("first", 1), notice["last"] if "first" in notice else 2**60)
             holes.setdefault(notice["stream"], []).append(span)
@@ -140,6 +140,8 @@ def _explained(
     """Say whether a row of the store tells that a record is missing, or nobody can tell."""
     holes, times, taken = rows
     places = account.numbers.get(name, set())
+    if name in account.events and not account.damaged and name not in account.excused:
+        return False  # no budget, no notice and no hole takes an event
     if name in account.excused or _in_a_hole(places, holes) or places & taken:
         return True
     received, _ = account.stored_once.get(name, (0, 0))

@@ -15,7 +15,7 @@ from random import Random
 from typing import Any
 
 from runtime.database import Connection, close, connect
-from wenlan.proofs.disk_faults import Disk, Faults, Put, copy_as_killed
+from wenlan.proofs.disk_faults import UNKEPT, Disk, Faults, Put
 from wenlan.proofs.faulty_files import FaultyFolder, FileLayer
 
 DESCRIPTORS = "/proc/self/fd"
@@ -168,10 +168,10 @@ class Machine:
         self.alive = False
         target = self._root / f"{self._name}-{self.life}"
         if power:
+            target.mkdir(exist_ok=True)
             self._disk.lose_power(self.path, target)
         else:
-            copy_as_killed(self.path, target)
-        target.mkdir(exist_ok=True)
+            _copy_as_killed(self.path, target)
         asyncio.get_running_loop().call_soon(self._bury, self.path, self.connections)
         self.path, self.connections = target, []
         self.life += 1  # nobody is it any more: work under way ends without an echo
@@ -190,10 +190,17 @@ class Machine:
         for connection in connections:
             close(connection)
         _unlock(path)
-        shutil.rmtree(path)
 
     def _new_disk(self) -> _Killing:
         return _Killing(lambda: self.faults, self._dice, self.kill, keep=self.keep)
+
+
+def _copy_as_killed(source: Path, target: Path) -> None:
+    """Put into `target` what a process that is killed now leaves behind."""
+    target.mkdir(exist_ok=True)
+    for file in os.scandir(source):
+        if not file.name.endswith((UNKEPT, ".lock")):
+            shutil.copyfile(file.path, target / file.name)
 
 
 def _unlock(folder: Path) -> None:

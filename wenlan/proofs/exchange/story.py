@@ -24,6 +24,8 @@ LONGEST_REST = 400.0
 """Seconds of the story in which everything must come to rest."""
 LOOK = 0.25
 RARELY = 5.0
+STEPS = (5, 55)
+"""How many a story has."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,9 +46,12 @@ class Outcome:
     failures: list[str]
     steps: int = 0
     records: int = 0
+    durable: int = 0
     strokes: Counter[str] = field(default_factory=Counter)
+    messages: Counter[str] = field(default_factory=Counter)
+    """Those that were lost, doubled and held up."""
     told: list[str] = field(default_factory=list)
-    """Its steps, when they were asked for."""
+    """Its steps."""
 
 
 @dataclass
@@ -65,6 +70,10 @@ class Story:
     count: int = 0
     """Records so far."""
     copies: dict[str, Path] = field(default_factory=dict)
+    edge_away: int = 0
+    """Steps for which the edge finds no broker, and …"""
+    gateway_away: int = 0
+    """… for which the gateway is not started."""
     forged: set[str] = field(default_factory=set)
     """Sessions in which an ack was forged: one message, not two, deletes nothing."""
 
@@ -127,11 +136,14 @@ class Story:
     def attend(self) -> None:
         """Start what fell, connect who is apart; now and then at once, else later."""
         chance = self.dice.random
+        self.edge_away -= 1
+        self.gateway_away -= 1
         if not self.edge.machine.alive and chance() < 0.5:
             self.edge.begin()
         elif self.edge.ready and self.edge.broker is None and chance() < 0.5:
-            self.edge.connect(self.dice.choice(self.network.brokers))
-        if not self.gateway.machine.alive and chance() < 0.5:
+            if self.edge_away <= 0:
+                self.edge.connect(self.dice.choice(self.network.brokers))
+        if not self.gateway.machine.alive and chance() < 0.5 and self.gateway_away <= 0:
             self.gateway.begin()
         elif self.gateway.ready and chance() < 0.3:
             for broker in self.network.brokers:
@@ -182,8 +194,9 @@ class Story:
         self.gateway.kill()
 
 
-def tell(ground: Ground, seed: int, steps: int = 100) -> Outcome:
+def tell(ground: Ground, seed: int) -> Outcome:
     """Play the story of a seed, and judge it."""
+    steps = Random(seed).randint(*STEPS)
     path = ground.folder / f"story-{seed}"
     story = Story(ground, seed, drawn(seed), path)
     try:
@@ -192,7 +205,14 @@ def tell(ground: Ground, seed: int, steps: int = 100) -> Outcome:
     finally:
         shutil.rmtree(path, ignore_errors=True)
     return Outcome(
-        seed, failures, steps, len(story.account.bodies), story.strokes, story.told
+        seed,
+        failures,
+        steps,
+        len(story.account.bodies),
+        len(story.account.durable),
+        story.strokes,
+        Counter(story.network.tampered),
+        story.told,
     )
 
 

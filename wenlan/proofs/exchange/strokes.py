@@ -24,10 +24,10 @@ if TYPE_CHECKING:
     from wenlan.proofs.exchange.story import Story
 
 WHOLE = 2 * 2**30
-WORK = {"read": 12.0, "event": 6.0, "command": 1.5, "wait": 6.0}
-MESSAGES = {"unsettle": 1.0, "settle": 1.0, "cut": 2.0, "move": 1.0, "repeat": 1.5}
+WORK = {"read": 12.0, "event": 6.0, "command": 1.5, "wait": 4.0}
+MESSAGES = {"unsettle": 1.0, "settle": 1.0, "cut": 1.5, "away": 1.0, "move": 1.0, "repeat": 1.5}
 KILLS = {"kill edge": 1.2, "kill edge soon": 1.2, "kill gateway": 0.8, "kill gateway soon": 0.8}
-DISKS = {"sicken edge": 1.0, "fill edge": 0.5, "sicken gateway": 0.6, "heal": 2.5}
+DISKS = {"sicken edge": 1.0, "fill edge": 0.5, "sicken gateway": 0.6, "heal": 2.0}
 REPLACED = {"copy journal": 1.0, "put journal back": 0.6, "journal vanishes": 0.3}
 STORES = {"copy store": 1.0, "put store back": 0.5}
 FORGED = {"forge ack": 0.8, "forge batch": 0.8}
@@ -50,7 +50,7 @@ def drawn(seed: int) -> Nature:
     dice = Random(seed * 7919 + 1)
     weights = dict(WORK)
     for kind in KINDS:
-        if dice.random() < 0.55:
+        if dice.random() < 0.45:
             weights |= kind
     weights |= KILLS if dice.random() < 0.5 else {}
     if dice.random() < 0.3:
@@ -58,8 +58,10 @@ def drawn(seed: int) -> Nature:
     power = dice.random() < 0.15
     if power:
         weights |= POWER
-    budget = dice.choice((WHOLE, WHOLE, 72_000))
+    budget = dice.choice((WHOLE, WHOLE, 36_000, 44_000))
     memory = dice.choice((64 * 2**20, 64 * 2**20, 12_000))
+    if WHOLE > budget or memory < WHOLE // 100:
+        weights["burst"] = 2.0
     return Nature(weights, budget, memory, power)
 
 
@@ -67,6 +69,14 @@ async def read(story: "Story") -> None:
     """Measure a few times."""
     if story.edge.ready:
         for _ in range(story.dice.randint(1, 5)):
+            story.count += 1
+            story.edge.append(f"s{story.count}", story.edge.reading(story.count))
+
+
+async def burst(story: "Story") -> None:
+    """Measure often: budgets and memories fill."""
+    if story.edge.ready:
+        for _ in range(story.dice.randint(20, 60)):
             story.count += 1
             story.edge.append(f"s{story.count}", story.edge.reading(story.count))
 
@@ -103,6 +113,16 @@ async def cut(story: "Story") -> None:
     """Cut the edge off; it finds a broker again."""
     if story.edge.ready:
         story.edge.cut()
+
+
+async def away(story: "Story") -> None:
+    """Cut the edge off for some steps, or end the gateway for as long: a backlog grows."""
+    if story.dice.random() < 0.5:
+        await cut(story)
+        story.edge_away = story.dice.randint(3, 12)
+    else:
+        story.gateway.machine.kill()
+        story.gateway_away = story.dice.randint(3, 12)
 
 
 async def move(story: "Story") -> None:
@@ -235,7 +255,8 @@ async def forge_ack(story: "Story") -> None:
     last = first + story.dice.choice((3, 1000))
     ack = Ack(track.stream, ((first, last),), track.life, edge.session, k, refused)
     story.look()
-    story.network.inject(edge.broker, "edge", Message(TOPICS.ack, encode(ack)))
+    for _ in range(story.dice.choice((1, 1, 3))):
+        story.network.inject(edge.broker, "edge", Message(TOPICS.ack, encode(ack)))
     if track.use == "volatile":
         # What is in memory only is as durable as whoever says that he has it is honest.
         story.account.excuse(set(story.account.waiting), "an ack was forged")
@@ -269,7 +290,7 @@ async def rot(story: "Story") -> None:
     """Let bits of rows flip, while the process is down."""
     story.look()
     story.edge.machine.kill()
-    story.account.memory_spoilt = True
+    story.account.memory_spoilt = story.account.damaged = True
     if not (story.edge.machine.path / JOURNAL).exists():
         return
     try:
@@ -298,7 +319,7 @@ async def bit_flips(story: "Story") -> None:
     """Let one bit flip, anywhere in the files of the journal, while the process is down."""
     story.look()
     story.edge.machine.kill()
-    story.account.memory_spoilt = True
+    story.account.memory_spoilt = story.account.damaged = True
     files = [one for one in _files(story.edge.machine.path, JOURNAL) if one.stat().st_size]
     if files:
         file = story.dice.choice(files)
@@ -337,7 +358,7 @@ def _replace_journal(story: "Story", source: Path | None, *, whole: bool) -> Non
     That is what the witness did not know of; with `whole`, it is replaced too.
     """
     path, account = story.edge.machine.path, story.account
-    account.memory_spoilt = True
+    account.memory_spoilt = story.account.damaged = True
     rows = rows_in(path / JOURNAL)
     account.on_disk(rows)
     witness = path / f"{JOURNAL}.witness"
@@ -363,12 +384,14 @@ def _replace_journal(story: "Story", source: Path | None, *, whole: bool) -> Non
 Stroke = Callable[["Story"], Awaitable[None]]
 STROKES: dict[str, Stroke] = {
     "read": read,
+    "burst": burst,
     "event": event,
     "command": command,
     "wait": wait,
     "unsettle": unsettle,
     "settle": settle,
     "cut": cut,
+    "away": away,
     "move": move,
     "repeat": repeat,
     "kill edge": kill_edge,
