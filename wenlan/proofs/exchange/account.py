@@ -25,8 +25,11 @@ NOTICES = (b'{"kind":"closing"', b'{"kind":"given-up"')
 
 def rows_of(db: Connection, where: str = "", values: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
     """Give the rows of a journal: stream, number, body."""
-    streams = dict(db.execute("SELECT slot, name FROM stream"))
-    found = db.execute(f"SELECT key, body FROM entry {where}", values).fetchall()  # noqa: S608
+    streams: dict[Any, Any] = dict(db.execute("SELECT slot, name FROM stream"))
+    found: list[tuple[Any, ...]] = db.execute(
+        f"SELECT key, body FROM entry {where}",  # noqa: S608 - a constant
+        values,
+    ).fetchall()
     return [
         (streams[key // (NUMBER + 1)], key & NUMBER, bytes(body))
         for key, body in found
@@ -74,6 +77,8 @@ class Account:
     """What a store that was replaced had, as long as it has not said so."""
     damaged: bool = False
     """Whether a journal or a store was altered or replaced: until then, no event may be missing."""
+    on_trust: set[str] = field(default_factory=set)
+    """What an ack was forged for while it was in memory only: a kill loses it."""
     memory_spoilt: bool = False
     """Whether what the edge remembers was altered or replaced: it then takes the safe side."""
     done: Counter[str] = field(default_factory=Counter)
@@ -97,12 +102,19 @@ class Account:
     def began_anew(self, store: Path) -> None:
         """Whoever waited for a promise is gone, and what the edge had heard."""
         self.waiting.clear()
+        self.excuse(self.on_trust, "an ack was forged for what was in memory only")
+        self.on_trust.clear()
         if self.untold:
             with closing(connect(store, read_only=True)) as db:
                 told = db.execute("SELECT 1 FROM lost_time").fetchall()
             if not told:
                 self.excuse(self.untold, "who had heard of the store that was replaced is gone")
             self.untold = set()
+
+    @property
+    def thinned(self) -> bool:
+        """Whether the journal gave anything up."""
+        return any(body.startswith(NOTICES[1]) for body in self.notices)
 
     def on_disk(self, rows: list[tuple[Any, ...]]) -> None:
         """Take note of rows on the edge's disk."""
@@ -124,6 +136,19 @@ class Account:
     def acked(self, payload: bytes) -> None:
         """Take note of an ack."""
         self.largest_ack = max(self.largest_ack, len(acks.decode(payload).committed))
+
+    def open_promises(self) -> list[str]:
+        """Give the records of which nobody ever said whether they are durable."""
+        return [
+            name
+            for name, one in self.waiting.items()
+            if not one._done.is_set()  # noqa: SLF001 - nothing but a proof asks without waiting
+        ]
+
+    def told(self) -> None:
+        """All that a process knew has been told: its end excuses nothing."""
+        self.on_trust.clear()
+        self.untold.clear()
 
     def excuse(self, names: set[str], why: str) -> None:
         """Take note of records that may be missing without a word."""

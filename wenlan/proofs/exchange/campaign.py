@@ -12,7 +12,8 @@ from pathlib import Path
 
 from wenlan.proofs.exchange.gateway_process import empty_store, site
 from wenlan.proofs.exchange.rules import left_out
-from wenlan.proofs.exchange.story import Ground, Outcome, tell
+from wenlan.proofs.exchange.story import Outcome, tell
+from wenlan.proofs.exchange.world import Ground
 
 MEMORY = Path("/dev/shm")  # noqa: S108 - files in memory: thousands of disks come and go
 PIECE = 50

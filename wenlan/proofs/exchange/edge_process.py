@@ -161,9 +161,7 @@ class EdgeProcess:
         place = Place(machine.folder(), JOURNAL, machine.connect, loop.time)
         self._ids = 0
         stamp = partial(stamp_of, stamps)
-        seams = Seams(
-            loop.time, stamp, machine.thread(self.pause), self._new_id, self.dice.random
-        )
+        seams = Seams(loop.time, stamp, machine.thread(self.pause), self._new_id, self.dice.random)
         journal = self.journal = Journal(place, life, seams, stamps.segment_of, self.policy)
         self._lock = journal._lock  # noqa: SLF001 - what the system does for a dead process
         # Entered and never left: it ends with its process.

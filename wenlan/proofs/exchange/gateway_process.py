@@ -109,7 +109,9 @@ class GatewayProcess:
     def streams(self) -> set[str]:
         """Give the names of the edge's streams that the store has met."""
         with closing(connect(self.machine.path / STORE, read_only=True)) as db:
-            return {name for (name,) in db.execute("SELECT name FROM stream WHERE edge = ?", (EDGE,))}
+            return {
+                name for (name,) in db.execute("SELECT name FROM stream WHERE edge = ?", (EDGE,))
+            }
 
     def ask(self) -> None:
         """Ask for something that must be done once."""

@@ -36,9 +36,13 @@ def judge(account: Account, store: Path) -> list[str]:
 
 def _records(account: Account, db: Connection) -> list[str]:
     failures: list[str] = []
-    streams: dict[int, str] = dict(db.execute("SELECT id, name FROM stream WHERE edge = ?", (EDGE,)))
+    streams: dict[int, str] = dict(
+        db.execute("SELECT id, name FROM stream WHERE edge = ?", (EDGE,))
+    )
     stored: dict[str, list[tuple[str, int]]] = {}
-    for stream, seq, body in db.execute("SELECT stream, seq, body FROM event WHERE kind = 'device'"):
+    for stream, seq, body in db.execute(
+        "SELECT stream, seq, body FROM event WHERE kind = 'device'"
+    ):
         name = account.names.get(bytes(body))
         if name is None:
             failures.append(f"altered: {bytes(body)!r}")
@@ -54,7 +58,8 @@ def _records(account: Account, db: Connection) -> list[str]:
         f"doubled: {name} at {places}" for name, places in stored.items() if len(places) > 1
     ]
     holes, times = _holes(account, db), _times(db)
-    taken = _taken(db) if account.numbers_reused else set()
+    # A notice in the name of a life that was refused says nothing of the numbers' owner.
+    taken = _taken(db) if account.numbers_reused and account.thinned else set()
     failures += [
         f"lost: {name}, which had {sorted(account.numbers.get(name, ()))}"
         for name in account.durable
@@ -83,16 +88,14 @@ Holes = dict[str, list[tuple[int, int]]]
 def _holes(account: Account, db: Connection) -> Holes:
     """Give what the store says is missing, and what was to be said by notices that are missing."""
     holes: Holes = {}
+    causes = "" if account.damaged else " WHERE cause = 'given-up'"
     for name, first, last in db.execute(
-        "SELECT name, first, last FROM gap JOIN stream ON id = stream"
+        f"SELECT name, first, last FROM gap JOIN stream ON id = stream{causes}"  # noqa: S608
     ):
         holes.setdefault(name, []).append((first, last))
-    for name, first in db.execute(
-        "SELECT name, max((SELECT coalesce(max(last), 0) FROM committed WHERE stream = id),"
-        " (SELECT coalesce(max(last), 0) FROM gap WHERE stream = id)) + 1 FROM stream"
-        " WHERE unnamed > 0 AND NOT ended"
-    ):
-        holes.setdefault(name, []).append((first, 2**60))
+    if account.damaged:
+        for name, first in _open_ends(db):
+            holes.setdefault(name, []).append((first, 2**60))
     waiting = dict(account.notices)
     while gone := [
         body
@@ -103,11 +106,23 @@ def _holes(account: Account, db: Connection) -> Holes:
             del waiting[body]
             try:
                 notice = msgspec.json.decode(body)
-            except (msgspec.DecodeError, UnicodeDecodeError):  # what it was before its bits flipped is known, too
+            except (
+                msgspec.DecodeError,
+                UnicodeDecodeError,
+            ):  # what it was before its bits flipped is known, too
                 continue
             span = (notice.get("first", 1), notice["last"] if "first" in notice else 2**60)
             holes.setdefault(notice["stream"], []).append(span)
     return holes
+
+
+def _open_ends(db: Connection) -> list[tuple[Any, ...]]:
+    """Give the streams of which nobody knows the end, and where that begins."""
+    return db.execute(
+        "SELECT name, max((SELECT coalesce(max(last), 0) FROM committed WHERE stream = id),"
+        " (SELECT coalesce(max(last), 0) FROM gap WHERE stream = id)) + 1 FROM stream"
+        " WHERE unnamed > 0 AND NOT ended"
+    ).fetchall()
 
 
 def _in_a_hole(places: set[tuple[str, int]], holes: Holes) -> bool:
@@ -154,7 +169,9 @@ def _commands(account: Account, db: Connection) -> list[str]:
         outcome = msgspec.json.decode(body)
         told.setdefault(outcome["command"], set()).add(outcome["status"])
     failures = [
-        f"{identity} was done {count} times" for identity, count in account.done.items() if count > 1
+        f"{identity} was done {count} times"
+        for identity, count in account.done.items()
+        if count > 1
     ]
     failures += [
         f"{identity} has the outcomes {sorted(statuses)}"

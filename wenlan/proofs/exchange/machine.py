@@ -18,7 +18,7 @@ from runtime.database import Connection, close, connect
 from wenlan.proofs.disk_faults import UNKEPT, Disk, Faults, Put
 from wenlan.proofs.faulty_files import FaultyFolder, FileLayer
 
-DESCRIPTORS = "/proc/self/fd"
+DESCRIPTORS = Path("/proc/self/fd")
 ROOM = 8 * 2**20
 """Bytes that are free: too few to set a reserve aside, which would only take time."""
 
@@ -27,7 +27,12 @@ class _Killing(Disk):
     """A disk that ends its process before one of the next writes, when told."""
 
     def __init__(
-        self, faults: Callable[[], Faults], random: Random, killed: Callable[[], None], *, keep: bool
+        self,
+        faults: Callable[[], Faults],
+        random: Random,
+        killed: Callable[[], None],
+        *,
+        keep: bool,
     ) -> None:
         super().__init__(faults, random, lambda _: None, keep=keep)
         self.countdown = 0
@@ -205,9 +210,8 @@ def _copy_as_killed(source: Path, target: Path) -> None:
 
 def _unlock(folder: Path) -> None:
     """Let go of a dead process's lock on its store, as the system would."""
-    here = os.fspath(folder)
-    for name in os.listdir(DESCRIPTORS):
+    for entry in DESCRIPTORS.iterdir():
         with suppress(OSError):
-            place = os.readlink(f"{DESCRIPTORS}/{name}")
-            if place.startswith(here) and place.endswith(".sqlite3.lock"):
-                os.close(int(name))
+            place = entry.readlink()
+            if place.is_relative_to(folder) and place.name.endswith(".sqlite3.lock"):
+                os.close(int(entry.name))

@@ -18,6 +18,7 @@ from edge.journal.disk import Disk
 from edge.journal.file import JournalFile, delete_rows
 from edge.journal.intake import Intake
 from edge.journal.journal import Journal
+from edge.journal.numbers import shared
 from edge.journal.packing import Stored
 from edge.journal.rows import Row, Was, row_of
 from edge.journal.schema import number_of, read_was, save_stream
@@ -184,10 +185,10 @@ def _any_k() -> list[Patch]:
     answered = SendWindow.answered
 
     def believing(self: Any, ack: Any, committed: Ranges, now: float) -> list[Named]:
-        k, self._k = self._k, max(self._k, ack.k)
-        found = answered(self, ack, committed, now)
-        self._k = k
-        return found
+        book = self._books.get((ack.stream, ack.life))
+        if ack.session != self._session or ack.k <= self._k or book is None:
+            return answered(self, ack, committed, now)
+        return [book.take(shared(book.track.held, committed), ack.k, self._k, now)]
 
     return [(SendWindow, "answered", believing)]
 
@@ -337,9 +338,10 @@ RULES: dict[str, Rule] = {
         "the witness follows each group", lambda: [(Disk, "_witness", _nothing)]
     ),
     "life": Rule("each start of the edge is a life of its own", _one_life),
-    "not-own": Rule("a stream born in this life is never left on a refusal", lambda: [
-        (Journal, "refuse", _refuse_at_once)
-    ]),
+    "not-own": Rule(
+        "a stream born in this life is never left on a refusal",
+        lambda: [(Journal, "refuse", _refuse_at_once)],
+    ),
     "refusal": Rule(
         "rows that are refused come again under new numbers",
         lambda: [(Journal, "refuse", _nothing)],
@@ -353,7 +355,7 @@ RULES: dict[str, Rule] = {
     "ack-of-a-life": Rule("an ack names no number that another life owns", _ack_of_all_lives),
     "confirm": Rule(
         "when only rows named once are left, the newest is sent again",
-        lambda: [(SendWindow, "_confirm", _nothing)],
+        lambda: [(Naming, "to_confirm", lambda _: 0)],
     ),
     "survivor-held": Rule(
         "a survivor that the store has under any number is a duplicate", _survivor_is_new
@@ -398,9 +400,9 @@ RULES: dict[str, Rule] = {
     "command-durable": Rule(
         "a command is durable before it is begun", lambda: [(inbox, "written", _at_once)]
     ),
-    "command-once": Rule("a command that is known begins nothing", lambda: [
-        (Inbox, "take", _take_again)
-    ]),
+    "command-once": Rule(
+        "a command that is known begins nothing", lambda: [(Inbox, "take", _take_again)]
+    ),
     "unknown-ends": Rule(
         "what became unknown is not sent again",
         lambda: [(PendingCommands, "present", _nothing)],
