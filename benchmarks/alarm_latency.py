@@ -21,7 +21,7 @@ from contracts.codec import acks
 from contracts.instants import Instant
 from contracts.records import Reading
 from gateway.devices.snapshot import Live
-from gateway.engine.writer_thread import Keeper
+from gateway.engine.writer_thread import WriterThread
 from gateway.ingest.pipeline import Outcome
 from runtime.host import system_host
 
@@ -72,7 +72,7 @@ def values() -> Iterator[tuple[str, float]]:
             yield f"probe-{n}/humidity", 50.0
 
 
-async def offer(keeper: Keeper, watch: Watch) -> None:
+async def offer(writer_thread: WriterThread, watch: Watch) -> None:
     """Hand over batches at the promised rate, whatever becomes of them."""
     source = values()
     begun = time.perf_counter()
@@ -91,29 +91,29 @@ async def offer(keeper: Keeper, watch: Watch) -> None:
         message = batch(1 + count * BATCH, records, now())
         if hot:
             watch.handed[hot] = time.perf_counter()
-        keeper.offer(message)
+        writer_thread.offer(message)
 
 
 async def measure(folder: Path) -> tuple[Watch, float]:
     """Run the pipeline; give the watch, and the seconds from the last offer to rest."""
     watch, host = Watch(), system_host()
-    keeper = Keeper(now, watch, host.threads("store", 1), host.clock.sleep)
-    await keeper.open(site("0s"), folder / "store.sqlite3", host.connect)
+    writer_thread = WriterThread(now, watch, host.threads("store", 1), host.clock.sleep)
+    await writer_thread.open(site("0s"), folder / "store.sqlite3", host.connect)
     tasks = [
-        asyncio.create_task(keeper.run(), name="keeper"),
-        asyncio.create_task(keeper.keep_time(), name="clock"),
+        asyncio.create_task(writer_thread.run(), name="writer"),
+        asyncio.create_task(writer_thread.keep_time(), name="clock"),
     ]
     for card in cards(1.0, now()):
-        keeper.offer(card)
+        writer_thread.offer(card)
     await asyncio.sleep(0.5)
-    await offer(keeper, watch)
+    await offer(writer_thread, watch)
     begun = time.perf_counter()
     await watch.all_stored.wait()
     rest = time.perf_counter() - begun
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
-    await keeper.close()
+    await writer_thread.close()
     return watch, rest
 
 

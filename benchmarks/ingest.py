@@ -64,8 +64,8 @@ class Ours:
         self.now = T0
         self.writer = Writer(site("15min"), folder / "ours.sqlite3", lambda: self.now, connect)
         self.writer.take(list(cards(PERIOD / SECOND, T0)))
-        tracks = self.writer.ingest().registry.tracks
-        self.points = {path: track.id for path, track in tracks.items()}
+        points = self.writer.ingest().registry.points
+        self.points = {path: point.id for path, point in points.items()}
 
     def commit(self, messages: list[Arrived]) -> float:
         """Take one transaction's worth; give the seconds."""

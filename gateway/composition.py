@@ -9,11 +9,11 @@ from pathlib import Path
 import uvicorn
 
 from config.site import Site
-from gateway.commands.requests import Desk
+from gateway.commands.requests import Requests
 from gateway.devices.snapshot import Live
 from gateway.engine.outbox import Outbox
-from gateway.engine.writer_thread import Keeper
-from gateway.ingest.after_commit import Performer
+from gateway.engine.writer_thread import WriterThread
+from gateway.ingest.after_commit import AfterCommit
 from gateway.ingest.subscriber import Subscriber
 from gateway.web.header_deadline import ImpatientProtocol
 from runtime.host import Host
@@ -39,24 +39,26 @@ async def run_gateway(site: Site, data: Path, host: Host, http_host: str, http_p
     outbox = Outbox()
     now = host.clock.wall
     thread = host.threads("store", 1)
-    keeper = Keeper(now, Performer(site.site, outbox, live), thread, host.clock.sleep)
+    writer_thread = WriterThread(
+        now, AfterCommit(site.site, outbox, live), thread, host.clock.sleep
+    )
     with socket.create_server((http_host, http_port)) as listener:
-        await keeper.open(site, data / STORE, host.connect)
+        await writer_thread.open(site, data / STORE, host.connect)
         archive = Archive(data / STORE, host.connect, host.threads("archive", READERS))
         try:
             addresses = site.broker.addresses
             io = host.mqtt(site.broker)
-            subscriber = Subscriber(site.site, addresses, outbox, keeper.offer, now, io)
-            desk = Desk(keeper, now, host.new_id)
-            app = build_app(Parts(site, live, archive, desk, now), (*site.hosts, http_host))
+            subscriber = Subscriber(site.site, addresses, outbox, writer_thread.offer, now, io)
+            requests = Requests(writer_thread, now, host.new_id)
+            app = build_app(Parts(site, live, archive, requests, now), (*site.hosts, http_host))
             async with asyncio.TaskGroup() as group:
-                group.create_task(keeper.run(), name="keeper")
-                group.create_task(keeper.keep_time(), name="clock")
+                group.create_task(writer_thread.run(), name="writer")
+                group.create_task(writer_thread.keep_time(), name="clock")
                 group.create_task(subscriber.run(), name="subscriber")
                 group.create_task(serve(app, listener), name="http")
         finally:
             archive.close()
-            await keeper.close()
+            await writer_thread.close()
 
 
 class _Server(uvicorn.Server):

@@ -77,6 +77,7 @@ class Supervisor:
             finally:
                 if watch is not None:
                     watch.cancel()
+                _end_if_cancelled()
             row.falls += 1
             if not row.said:
                 row.said = True
@@ -93,3 +94,10 @@ class Supervisor:
         change = Change(part.name, stands=True, reason="", falls=row.falls)
         row.falls, row.said = 0, False
         self._changed(change)
+
+
+def _end_if_cancelled() -> None:
+    """Raise CancelledError when this task was told to end: the part has swallowed it, or fell."""
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError

@@ -29,7 +29,7 @@ from simulators.modbus.server import demand_loopback
 from simulators.modbus.site_devices import Bench, lanes
 from simulators.readers.self_check import Surroundings, assemble
 from simulators.readers.stack_requests import Ask, post
-from simulators.robots.fleet import RobotInHouse, robots, run_robots, under_way
+from simulators.robots.fleet import SimulatedRobot, robots, run_robots, under_way
 from simulators.yesterday import read_yesterday
 
 log = logging.getLogger(__name__)
@@ -76,7 +76,7 @@ class _Day:
     """Drives world and people, tick by tick."""
 
     def __init__(
-        self, world: World, bench: Bench, fleet: list[RobotInHouse], options: Options
+        self, world: World, bench: Bench, fleet: list[SimulatedRobot], options: Options
     ) -> None:
         self._world = world
         self._people = world.people

@@ -17,7 +17,7 @@ from gateway.web.services import Parts
 from runtime.database import connect
 
 if TYPE_CHECKING:
-    from gateway.commands.requests import Desk
+    from gateway.commands.requests import Requests
 
 DOCUMENT = Path(__file__).resolve().parents[1] / "docs" / "reference" / "openapi.json"
 
@@ -43,7 +43,7 @@ def document() -> str:
     )
     archive = Archive(Path("none"), connect, ThreadPoolExecutor(READERS))
     try:
-        parts = Parts(site, Live(), archive, cast("Desk", None), lambda: 0)
+        parts = Parts(site, Live(), archive, cast("Requests", None), lambda: 0)
         schema = build_app(parts).openapi()
     finally:
         archive.close()

@@ -6,7 +6,7 @@ from contracts.records import DeliveryStep
 from drivers.errors import RefusedError
 from drivers.protocols import vda5050
 from edge.fleet.job_rules import PATIENCE
-from edge.fleet.job_store import Book
+from edge.fleet.job_store import JobStore
 from edge.fleet.jobs import Job
 from edge.fleet.routing import NoWayError, shortest
 from edge.journal.terms import Terms
@@ -21,10 +21,10 @@ def delivery_of(command: str) -> str:
     return vda5050.fixed_id("delivery", command)
 
 
-def wanted(command: Command, fleet: Fleet, book: Book, terms: Terms) -> Job | None:
+def wanted(command: Command, fleet: Fleet, job_store: JobStore, terms: Terms) -> Job | None:
     """Read a wish; None when it was made before. Raises RefusedError with what to do."""
-    robot, delivery = book.robot, delivery_of(command.id)
-    if book.knows(delivery):
+    robot, delivery = job_store.robot, delivery_of(command.id)
+    if job_store.knows(delivery):
         return None
     item = command.arguments.get("item", "").strip()
     origin = command.arguments.get("origin", "")
@@ -41,12 +41,12 @@ def wanted(command: Command, fleet: Fleet, book: Book, terms: Terms) -> Job | No
         shortest(fleet, origin, destination)
     except NoWayError as error:
         raise RefusedError(f"{robot}: {error}") from error
-    if len(book.jobs) >= LONGEST_QUEUE:
+    if len(job_store.jobs) >= LONGEST_QUEUE:
         raise RefusedError(f"{robot}: {LONGEST_QUEUE} deliveries are waiting; cancel some first")
     wait = terms.begin(PATIENCE[DeliveryStep.ASKED])
     return Job(
         *(delivery, item, origin, destination, wait.at, command.by),
         since=wait.at,
-        place=book.next_place,
+        place=job_store.next_place,
         wait=wait,
     )

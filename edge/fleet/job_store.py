@@ -25,7 +25,7 @@ class Ended(Struct, frozen=True):
     steps: dict[str, DeliveryStep]
 
 
-class Book:
+class JobStore:
     """Reads what was remembered when it is made, and writes every change down."""
 
     def __init__(self, robot: str, journal: Journal, clock: Clock) -> None:

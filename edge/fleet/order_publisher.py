@@ -15,7 +15,7 @@ RESEND = 5.0
 """Seconds between two sendings of the same thing."""
 
 
-class Voice:
+class OrderPublisher:
     """What is lost on the way is no failure here: nothing counts before the robot echoes it."""
 
     def __init__(self, vehicle: Vehicle, clock: Clock) -> None:

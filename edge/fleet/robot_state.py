@@ -22,7 +22,7 @@ DRAINED = 5.0
 UNKNOWN = "UNKNOWN"
 
 
-class Sight:
+class RobotStatus:
     """Follows a robot's words. It is there when its states come, whatever its connection says."""
 
     def __init__(self, robot: str, silent_after: float, journal: Journal, clock: Clock) -> None:

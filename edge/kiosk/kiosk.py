@@ -18,7 +18,7 @@ from drivers.protocols.rfid.iso15693 import TagError
 from drivers.protocols.rfid.iso28560 import decode
 from drivers.protocols.rfid.tag_content import TagContent
 from edge.journal.port import Change, Journal, Memory
-from edge.kiosk.loan_process import Desk
+from edge.kiosk.loan_process import LoanProcess
 from edge.kiosk.loan_states import ENDS, Heard, Loan, Phase, follow, loan_id
 from edge.kiosk.loan_store import LoanStore
 from edge.kiosk.pad_session import (
@@ -36,7 +36,7 @@ from edge.kiosk.pad_session import (
     wanted,
 )
 from edge.kiosk.patron_key import patron_hash
-from edge.kiosk.retry import Watch
+from edge.kiosk.retry import DeviceRetry
 from runtime.clock import Clock
 
 log = logging.getLogger(__name__)
@@ -74,11 +74,11 @@ class SelfCheck:
     clock: Clock
     random: Random
     key: bytes
-    _desk: Desk = field(init=False)
+    _loan_process: LoanProcess = field(init=False)
     _loans: LoanStore = field(init=False)
     _sessions: Memory[PadSession] = field(init=False)
-    _reader_watch: Watch = field(init=False)
-    _library_watch: Watch = field(init=False)
+    _reader_retry: DeviceRetry = field(init=False)
+    _library_retry: DeviceRetry = field(init=False)
     _seen: Pad = field(default_factory=Pad, init=False)
     _first_look: float | None = field(default=None, init=False)
     _noise: int = field(default=0, init=False)
@@ -86,11 +86,13 @@ class SelfCheck:
 
     def __post_init__(self) -> None:
         seams = (self.journal, self.clock, self.random)
-        self._reader_watch = Watch(self.reader.device, *seams, LONGEST_PAUSE)
-        self._library_watch = Watch(self.library.device, *seams)
+        self._reader_retry = DeviceRetry(self.reader.device, *seams, LONGEST_PAUSE)
+        self._library_retry = DeviceRetry(self.library.device, *seams)
         self._sessions = self.journal.memory(KIND, PadSession)
         self._loans = LoanStore(self.kiosk.id, self.journal, self.clock)
-        self._desk = Desk(self.pad, self.reader, self.library, self._library_watch, self._loans)
+        self._loan_process = LoanProcess(
+            self.pad, self.reader, self.library, self._library_retry, self._loans
+        )
 
     async def run(self) -> None:
         """Serve readers until cancelled; first settle what a restart interrupted."""
@@ -120,17 +122,17 @@ class SelfCheck:
             self._noise += isinstance(error, BadReplyError)
             if isinstance(error, BadReplyError) and self._noise < MOST_NOISE:
                 return PERIOD  # a burst on the line; the pad is still there
-            self._reader_watch.gone(error)
-            return self._reader_watch.pause
+            self._reader_retry.gone(error)
+            return self._reader_retry.pause
         self._noise = 0
-        self._reader_watch.back()
+        self._reader_retry.back()
         self._look(tags)
         await self._read_new()
-        if self._library_watch.due(LIBRARY_PERIOD):
+        if self._library_retry.due(LIBRARY_PERIOD):
             await self._greet_library()
         if interrupted := self._interrupted():
             await self._settle(interrupted)
-        elif self._library_watch.available and (dealing := wanted(self._seen)) is not None:
+        elif self._library_retry.available and (dealing := wanted(self._seen)) is not None:
             await self._deal(dealing)
             return 0.0
         return PERIOD
@@ -172,9 +174,9 @@ class SelfCheck:
         try:
             await guarded(self.library.check)
         except DriverError as error:
-            self._library_watch.gone(error)
+            self._library_retry.gone(error)
         else:
-            self._library_watch.back()
+            self._library_retry.back()
 
     def _interrupted(self) -> list[Loan]:
         """Give the loans that a restart left open, also when a sick disk gives them up late."""
@@ -187,12 +189,12 @@ class SelfCheck:
             lies_there = self._seen.holds(loan.uids)
             if not lies_there and self._seen.at - self._first_look < ABSENCE:
                 continue  # the field may have holes: look again
-            if loan.phase is Phase.ASKING and not self._library_watch.available:
+            if loan.phase is Phase.ASKING and not self._library_retry.available:
                 continue
             try:
-                ended = await self._desk.settle(loan, lies_there=lies_there)
+                ended = await self._loan_process.settle(loan, lies_there=lies_there)
             except LinkDownError as error:
-                self._library_watch.gone(error)
+                self._library_retry.gone(error)
                 continue
             if ended.phase is Phase.REFUSED:
                 # Nothing had been done; if it still lies here, it may be asked anew.
@@ -219,9 +221,11 @@ class SelfCheck:
             reason = patron.message or "the card may not borrow"
             self._loans.write_down([loan, follow(loan, Heard.NO, reason)], [self._session()])
             return
-        ended = await self._desk.carry(await self._desk.begin(loan, [self._session()]))
+        ended = await self._loan_process.carry(
+            await self._loan_process.begin(loan, [self._session()])
+        )
         assert ended.phase in ENDS
-        if ended.phase is Phase.REFUSED and not self._library_watch.available:
+        if ended.phase is Phase.REFUSED and not self._library_retry.available:
             # It was never asked: try again when the library system is back, if it still lies here.
             self._seen = postponed(self._seen, dealing.uids)
         log.info("%s of %s: %s", loan.action.value, loan.item, ended.phase.value)
@@ -234,7 +238,7 @@ class SelfCheck:
             except RefusedError as error:
                 return Patron(valid=False, name="", message=str(error))
             except DriverError as error:
-                self._library_watch.gone(error)
+                self._library_retry.gone(error)
                 return None
         return self._patrons[card]
 

@@ -14,7 +14,7 @@ from edge.journal.port import Change
 from edge.journal.tickets import UnwrittenError
 from edge.kiosk.loan_states import ENDS, Heard, Loan, Phase, follow
 from edge.kiosk.loan_store import LoanStore
-from edge.kiosk.retry import Watch
+from edge.kiosk.retry import DeviceRetry
 
 WRITE_TRIES = 3
 WRITE_PAUSE = 0.2
@@ -33,7 +33,7 @@ class Result(NamedTuple):
     reason: str = ""
 
 
-class Desk:
+class LoanProcess:
     """One kiosk's loans."""
 
     def __init__(
@@ -41,14 +41,14 @@ class Desk:
         pad: TagReaderDevice,
         reader: TagReader,
         library: Circulation,
-        watch: Watch,
+        retry: DeviceRetry,
         store: LoanStore,
     ) -> None:
-        """Make it; `watch` is on the library system."""
+        """Make it; `retry` is on the library system."""
         self._pad = pad
         self._reader = reader
         self._library = library
-        self._watch = watch
+        self._retry = retry
         self._store = store
         self._clock = store.clock
 
@@ -105,15 +105,15 @@ class Desk:
             else:
                 answer = await guarded(self._library.checkin, loan.item, loan.begun)
         except NotSentError as error:
-            self._watch.gone(error)
+            self._retry.gone(error)
             return Result(Heard.NOT_SENT, loan, f"not now: {error}")
         except RefusedError as error:
             return Result(Heard.NO, loan, str(error))
         except DriverError as error:
             if isinstance(error, LinkDownError):
-                self._watch.gone(error)
+                self._retry.gone(error)
             return Result(Heard.SILENCE, loan, f"asked, and no answer came: {error}; look it up")
-        self._watch.back()
+        self._retry.back()
         return _answered(loan, answer)
 
     async def _find_out(self, loan: Loan) -> Result:

@@ -11,7 +11,7 @@ from runtime.clock import Clock
 FIRST_PAUSE = 1.0
 
 
-class Watch:
+class DeviceRetry:
     """One device; that it is gone, and that it is back, is journalled once each time."""
 
     def __init__(

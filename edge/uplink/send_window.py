@@ -39,6 +39,10 @@ LIVE_PACE = 0.05
 PATIENCE = 5.0
 """Seconds to wait for an acknowledgement; doubles while none comes at all."""
 LONGEST_PATIENCE = 30.0
+FIRST_PATIENCE = 0.5
+"""The same while the gateway was not heard since the connection: it may connect after the edge …"""
+SOON = 3.0
+"""… and does so within these seconds, when it was the broker that had been away."""
 RETRY = 2.0
 """Seconds after which what was answered, but not taken, is sent again."""
 OVERTAKEN = 1.0
@@ -59,7 +63,10 @@ class SendWindow:
         self._books: dict[tuple[str, str], Naming] = {}
         self._k = 0
         self._window = FIRST_WINDOW
-        self._patience = PATIENCE
+        self._patience = FIRST_PATIENCE
+        self._connected_at = 0.0
+        self._heard_since = False
+        """Whether the gateway was heard since the connection."""
         self._live_from = 0.0
         self._old_copy = OldCopy(session)
         self._heard_new = -UNCONFIRMED
@@ -84,7 +91,8 @@ class SendWindow:
         """Begin anew: nothing is in flight, and what is true now goes first."""
         self.online = True
         self.flights.clear()
-        self._window, self._patience, self._live_from = FIRST_WINDOW, PATIENCE, now
+        self._window, self._patience, self._live_from = FIRST_WINDOW, FIRST_PATIENCE, now
+        self._connected_at, self._heard_since = now, False
         for book in self._books.values():
             book.horizon = horizon_of(book.track, self._present)
 
@@ -196,7 +204,8 @@ class SendWindow:
         if late:
             self._window = max(1, self._window // 2)
             # Batches that were sent together are late together, and count once.
-            if max(one.deadline - one.sent for one in late) >= self._patience - 0.001:
+            soon = not self._heard_since and now < self._connected_at + SOON
+            if not soon and max(one.deadline - one.sent for one in late) >= self._patience - 0.001:
                 self._patience = min(2 * self._patience, LONGEST_PATIENCE)
 
     def _demote(self, k: int) -> Flight:
@@ -221,10 +230,13 @@ class SendWindow:
         if flight is not None:
             flight.answered, flight.deadline = True, now + RETRY
             newest = max(newest, flight.sent)
-        if landed or flight is not None:
-            self._patience = PATIENCE
+        if not landed and flight is None:
+            return
+        # What went out before the first that was heard went to nobody.
+        overtaken = OVERTAKEN if self._heard_since else 0.0
+        self._patience, self._heard_since = PATIENCE, True
         for number, other in list(self.flights.items()):
-            if not other.answered and other.sent < newest - OVERTAKEN:
+            if not other.answered and other.sent < newest - overtaken:
                 self._demote(number)
 
 

@@ -1,4 +1,4 @@
-"""What each space is like now, judged by its limits: pure, from the picture and the roster."""
+"""What each space is like now, judged by its limits: pure, from the picture and the inventory."""
 
 from collections.abc import Mapping
 from enum import StrEnum
@@ -35,7 +35,7 @@ class Condition(StrEnum):
 URGENCY = {condition: number for number, condition in enumerate(Condition)}
 
 
-class Roster(NamedTuple):
+class Inventory(NamedTuple):
     """Which points and devices there are."""
 
     points: Mapping[str, Point]
@@ -89,7 +89,7 @@ def unheard(path: str) -> PointNow:
     return PointNow(path, Freshness.UNKNOWN, None, Quality.UNAVAILABLE, 0, 0)
 
 
-def tile(space: Space, roster: Roster, picture: Picture) -> Tile:
+def tile(space: Space, inventory: Inventory, picture: Picture) -> Tile:
     """Judge a space.
 
     A logger whose export was imported has no edge that anybody waits for: its values belong to the
@@ -97,8 +97,8 @@ def tile(space: Space, roster: Roster, picture: Picture) -> Tile:
     """
     probes = [
         point
-        for point in roster.probes(space.id)
-        if roster.devices[point.device].card.edge in picture.edges
+        for point in inventory.probes(space.id)
+        if inventory.devices[point.device].card.edge in picture.edges
         or (picture.points.get(point.path) or unheard(point.path)).freshness is Freshness.LIVE
     ]
     limits = {limit.quantity.value: limit for limit in space.limits}

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from contracts.instants import Instant
 from gateway.climate import limits
 from gateway.devices import freshness
-from gateway.devices.point import Track
+from gateway.devices.point import Point
 from gateway.engine.facts import RETROSPECTIVE, AlarmKey, RaiseAlarm
 from gateway.storage.ports import Statements
 
@@ -25,40 +25,40 @@ class Late(NamedTuple):
 
 
 def reconsider(
-    store: Statements, track: Track, facts: list[Late]
+    store: Statements, point: Point, facts: list[Late]
 ) -> Iterator[tuple[RaiseAlarm, Instant]]:
     """Judge the late facts of one point; their rows are already in this transaction.
 
     Gives the alarms of excursions that are over, each with the end of its excursion.
     """
-    rule = track.limit
+    rule = point.limit
     if rule is None:
         return
-    past = track.past
+    past = point.past
     if past is not None and any(
         past.since <= fact.at <= past.until and limits.side_of(rule, fact.value) != past.side
         for fact in facts
     ):
-        past = track.past = None
+        past = point.past = None
     outside = sorted(fact.at for fact in facts if limits.side_of(rule, fact.value))
     if not outside:
         return
-    hole = track.rules.window if track.period else FOR_EVER
+    hole = point.rules.window if point.period else FOR_EVER
     known = past is not None and past.since <= outside[0] <= past.until + hole
     begun = past if known else None
     start = (
         past.until + 1
         if past is not None and known
-        else _calm_before(store, track, rule, outside[0], hole)
+        else _calm_before(store, point, rule, outside[0], hole)
     )
-    series = _series(store, track, start, outside[-1], rule, hole)
+    series = _series(store, point, start, outside[-1], rule, hole)
     for found in limits.excursions(series, rule, hole, begun):
         inside = [at for at in outside if found.since <= at <= found.until]
         if not inside:
             continue
-        track.past = found
+        point.past = found
         if found.until - found.since >= rule.delay and not store.one(
-            "live_alarm_during", track.path, found.side, inside[0], inside[-1]
+            "live_alarm_during", point.path, found.side, inside[0], inside[-1]
         ):
             yield _alarm(rule, found), found.until
 
@@ -70,11 +70,11 @@ def _alarm(rule: limits.Rule, found: limits.Excursion) -> RaiseAlarm:
 
 
 def _calm_before(
-    store: Statements, track: Track, rule: limits.Rule, at: Instant, hole: int
+    store: Statements, point: Point, rule: limits.Rule, at: Instant, hole: int
 ) -> Instant:
     """Walk back to where the excursion that holds `at` may have begun."""
     start = at
-    for earlier, value in store.each("good_before", track.id, at, freshness.AHEAD):
+    for earlier, value in store.each("good_before", point.id, at, freshness.AHEAD):
         if start - earlier > hole or (
             not limits.still(rule, limits.ABOVE, value)
             and not limits.still(rule, limits.BELOW, value)
@@ -85,11 +85,11 @@ def _calm_before(
 
 
 def _series(
-    store: Statements, track: Track, start: Instant, last: Instant, rule: limits.Rule, hole: int
+    store: Statements, point: Point, start: Instant, last: Instant, rule: limits.Rule, hole: int
 ) -> Iterator[tuple[Instant, float]]:
     """Give the values from `start`, and beyond `last` while they may still be outside."""
     before = start
-    for at, value in store.each("good_from", track.id, start, freshness.AHEAD):
+    for at, value in store.each("good_from", point.id, start, freshness.AHEAD):
         if at > last and (at - before > hole or not _outside(rule, value)):
             yield at, value
             return

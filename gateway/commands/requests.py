@@ -10,7 +10,7 @@ import msgspec
 from contracts.instants import SECOND, Instant
 from contracts.messages import Card, Command
 from gateway.alarms.table import AlarmError
-from gateway.engine.writer_thread import Keeper
+from gateway.engine.writer_thread import WriterThread
 from gateway.ingest.pipeline import Ingest
 from gateway.storage.sqlite import StoreError
 from runtime.database import DatabaseError
@@ -22,7 +22,7 @@ PATIENCE = 30 * SECOND
 LONGEST_LEASE = 24 * 3600.0
 
 
-class DeskError(Exception):
+class RequestError(Exception):
     """A request is refused; `code` says why in one word, the message what to do."""
 
     def __init__(self, code: str, message: str) -> None:
@@ -42,33 +42,33 @@ class Order:
     arguments: Mapping[str, str] = field(default_factory=dict)
 
 
-class Desk:
+class Requests:
     """Where requests are taken; each returns when it is on disk.
 
-    Codes of DeskError: `unknown-alarm`, `not-acknowledgeable`, `comment-missing`,
+    Codes of RequestError: `unknown-alarm`, `not-acknowledgeable`, `comment-missing`,
     `unknown-device`, `unknown-action`, `unknown-point`, `value-missing`, `out-of-limits`,
     `lease-missing`, `edge-unheard`, `store-unavailable`.
     """
 
     def __init__(
-        self, keeper: Keeper, now: Callable[[], Instant], new_id: Callable[[], str]
+        self, writer_thread: WriterThread, now: Callable[[], Instant], new_id: Callable[[], str]
     ) -> None:
-        self._keeper = keeper
+        self._writer_thread = writer_thread
         self._now = now
         self._new_id = new_id
 
     async def acknowledge(self, alarm: int, who: str, comment: str = "") -> None:
-        """Acknowledge an alarm; raise DeskError when there is nothing to acknowledge."""
+        """Acknowledge an alarm; raise RequestError when there is nothing to acknowledge."""
         now = self._now()
         await self._ask(lambda ingest: ingest.alarms.acknowledge(alarm, who, comment, now))
 
     async def comment(self, alarm: int, who: str, comment: str) -> None:
-        """Write something next to an alarm; raise DeskError."""
+        """Write something next to an alarm; raise RequestError."""
         now = self._now()
         await self._ask(lambda ingest: ingest.alarms.comment(alarm, who, comment, now))
 
     async def command(self, order: Order, who: str) -> str:
-        """Keep and send a command, and give its id; raise DeskError.
+        """Keep and send a command, and give its id; raise RequestError.
 
         It is sent again until its outcome comes or it expires. The outcome changes the row in
         table `command`; without one the row becomes `unknown` in the end.
@@ -83,11 +83,11 @@ class Desk:
 
     async def _ask(self, work: Callable[[Ingest], T]) -> T:
         try:
-            return await self._keeper.ask(work)
+            return await self._writer_thread.ask(work)
         except AlarmError as error:
-            raise DeskError(error.code, str(error)) from error
+            raise RequestError(error.code, str(error)) from error
         except (DatabaseError, StoreError) as error:
-            raise DeskError(
+            raise RequestError(
                 "store-unavailable", f"the store cannot be written now ({error}); try again"
             ) from error
 
@@ -96,12 +96,12 @@ def _keep(ingest: Ingest, command: Command) -> None:
     """Check a command against the device's card; keep it for its edge's session, and send it."""
     known = ingest.registry.devices.get(command.device)
     if known is None:
-        raise DeskError("unknown-device", f"there is no device {command.device!r}")
+        raise RequestError("unknown-device", f"there is no device {command.device!r}")
     if command.action == "write":
         _check_write(known.card, command)
     elif command.action not in known.card.actions:
         offered = ", ".join(known.card.actions) or "none"
-        raise DeskError(
+        raise RequestError(
             "unknown-action", f"{command.device} offers no {command.action!r}; it offers: {offered}"
         )
     meant = msgspec.structs.replace(command, session=_session_of(ingest, known.edge))
@@ -126,22 +126,22 @@ def _check_write(card: Card, command: Command) -> None:
     point = next((one for one in card.points if one.name == command.point), None)
     if point is None or not point.writable:
         writable = ", ".join(one.name for one in card.points if one.writable) or "none"
-        raise DeskError(
+        raise RequestError(
             "unknown-point",
             f"{card.device} has no point {command.point!r} to write; there are: {writable}",
         )
     value = command.value
     if value is None or not math.isfinite(value):
-        raise DeskError("value-missing", f"give a value for {card.device}/{point.name}")
+        raise RequestError("value-missing", f"give a value for {card.device}/{point.name}")
     low = -math.inf if point.low is None else point.low
     high = math.inf if point.high is None else point.high
     if not low <= value <= high:
-        raise DeskError(
+        raise RequestError(
             "out-of-limits",
             f"{value} {point.unit} is outside {low} to {high} for {card.device}/{point.name}",
         )
     if not 0 < command.lease <= LONGEST_LEASE:
-        raise DeskError(
+        raise RequestError(
             "lease-missing",
             f"a write needs a lease of more than 0 and at most {LONGEST_LEASE:.0f} s, after which"
             " the safe value is put back",

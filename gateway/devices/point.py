@@ -10,7 +10,7 @@ from gateway.devices.snapshot import Freshness, PointNow
 from gateway.footfall import crossings
 
 
-class Track:
+class Point:
     """One point, and all that the next reading of it needs: the only thing the hot path touches."""
 
     __slots__ = (

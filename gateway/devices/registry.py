@@ -13,7 +13,7 @@ from contracts.codec import ContractError, cards, encode
 from contracts.instants import SECOND, Instant
 from contracts.messages import Card
 from gateway.devices import freshness
-from gateway.devices.point import Track, Turnstile, meaning_of, rule_of
+from gateway.devices.point import Point, Turnstile, meaning_of, rule_of
 from gateway.devices.qualities import Qualities
 from gateway.footfall import crossings
 from gateway.storage.sqlite import Store
@@ -34,7 +34,7 @@ SHORTEST_HOLE = 60 * SECOND
 class Known:
     """One device as the store has it."""
 
-    __slots__ = ("available", "card", "cause", "changed", "edge", "tracks")
+    __slots__ = ("available", "card", "cause", "changed", "edge", "points")
 
     def __init__(
         self, card: Card, *, available: bool = False, changed: Instant = 0, cause: str = UNHEARD
@@ -44,7 +44,7 @@ class Known:
         self.available = available
         self.changed = changed
         self.cause = cause
-        self.tracks: list[Track] = []
+        self.points: list[Point] = []
 
 
 class Registry:
@@ -66,7 +66,7 @@ class Registry:
         self._owners = {device.id: edge.id for edge, device in site.devices()}
         self._owners |= {kiosk.id: edge.id for edge in site.edges for kiosk in edge.kiosks}
         self.qualities = Qualities(store)
-        self.tracks: dict[str, Track] = {}
+        self.points: dict[str, Point] = {}
         self.devices: dict[str, Known] = {}
         self._load(site)
 
@@ -81,58 +81,58 @@ class Registry:
             known.edge = edge
             self.devices[identity] = known
         for identity, path, device, quantity, unit, space, period in self._store.rows("points"):
-            track = Track(identity, path, device)
-            self._describe(track, quantity, unit, space, period)
-            self._recall(track)
-            self._enter(track)
+            point = Point(identity, path, device)
+            self._describe(point, quantity, unit, space, period)
+            self._recall(point)
+            self._enter(point)
         with self._store.transaction():
             for site_edge, site_device in site.devices():
                 if site_device.id not in self.devices:
                     self.devices[site_device.id] = Known(_expected(site_edge.id, site_device))
                     self.save(site_device.id)
             for path in self._gates:
-                if path not in self.tracks:
+                if path not in self.points:
                     self.register(path)
 
-    def _recall(self, track: Track) -> None:
-        newest = self._store.one("newest_reading", track.id, freshness.AHEAD)
+    def _recall(self, point: Point) -> None:
+        newest = self._store.one("newest_reading", point.id, freshness.AHEAD)
         if newest is not None:
-            track.newest, _, code, track.received = newest
-            track.quality = self.qualities.word(code)
-        good = self._store.one("newest_good", track.id, freshness.AHEAD)
+            point.newest, _, code, point.received = newest
+            point.quality = self.qualities.word(code)
+        good = self._store.one("newest_good", point.id, freshness.AHEAD)
         if good is not None:
-            track.good, track.value, _ = good
-            for turnstile in track.turnstiles:
+            point.good, point.value, _ = good
+            for turnstile in point.turnstiles:
                 count = crossings.counted(float(good[1]), turnstile.rules)
-                turnstile.last = None if count is None else crossings.Count(track.good, count)
+                turnstile.last = None if count is None else crossings.Count(point.good, count)
 
-    def _enter(self, track: Track) -> None:
-        self.tracks[track.path] = track
-        track.owner = self.owner(track.device)
-        known = self.devices.get(track.device)
+    def _enter(self, point: Point) -> None:
+        self.points[point.path] = point
+        point.owner = self.owner(point.device)
+        known = self.devices.get(point.device)
         if known is not None:
-            known.tracks.append(track)
+            known.points.append(point)
 
-    def register(self, path: str) -> Track:
+    def register(self, path: str) -> Point:
         """Take up a point never heard of; raise ContractError when it is not `device/name`."""
         if POINT.fullmatch(path) is None:
             raise ContractError(f"{path[:100]!r} is no point; a point is device/name")
-        if len(self.tracks) >= MOST_POINTS:
+        if len(self.points) >= MOST_POINTS:
             raise ContractError(f"{path} is one more than {MOST_POINTS} points: not taken up")
         device, name = path.split("/")
         known = self.devices.get(device)
-        offered = {point.name: point for point in known.card.points} if known else {}
-        point = offered.get(name)
+        offered = {one.name: one for one in known.card.points} if known else {}
+        described = offered.get(name)
         space = known.card.space if known else ""
-        quantity, unit, period = meaning_of(point) if point else ("", "", 0)
-        if not point and known and known.tracks:
-            period = max(track.period for track in known.tracks)
+        quantity, unit, period = meaning_of(described) if described else ("", "", 0)
+        if not described and known and known.points:
+            period = max(point.period for point in known.points)
         row = self._store.one("new_point", path, device, quantity, unit, space, period)
         assert row is not None
-        track = Track(row[0], path, device)
-        self._describe(track, quantity, unit, space, period)
-        self._enter(track)
-        return track
+        point = Point(row[0], path, device)
+        self._describe(point, quantity, unit, space, period)
+        self._enter(point)
+        return point
 
     def describe(self, card: Card) -> None:
         """Learn from a card what a device is and offers; raise ContractError."""
@@ -143,28 +143,28 @@ class Registry:
         if known is None:
             known = self.devices[card.device] = Known(card, cause="")
             known.available = True
-            known.tracks = [one for one in self.tracks.values() if one.device == card.device]
+            known.points = [one for one in self.points.values() if one.device == card.device]
         known.card = card
         known.edge = card.edge
-        for track in known.tracks:
-            track.owner = card.edge
+        for point in known.points:
+            point.owner = card.edge
         self.save(card.device)
-        for point in card.points:
-            path = f"{card.device}/{point.name}"
-            track = self.tracks.get(path) or self.register(path)
-            quantity, unit, period = meaning_of(point)
+        for described in card.points:
+            path = f"{card.device}/{described.name}"
+            point = self.points.get(path) or self.register(path)
+            quantity, unit, period = meaning_of(described)
             told = (quantity, unit, card.space, period)
-            if told != (track.quantity, track.unit, track.space, track.period):
-                self._store.run("describe_point", *told, track.id)
-            self._describe(track, *told)
+            if told != (point.quantity, point.unit, point.space, point.period):
+                self._store.run("describe_point", *told, point.id)
+            self._describe(point, *told)
 
     def _check(self, card: Card) -> None:
         """Refuse, before anything is changed, what is another edge's or too much."""
         owner = self.owner(card.device)
         if owner not in ("", card.edge):
             raise ContractError(f"{card.device} is a device of edge {owner}, not of {card.edge}")
-        new = sum(f"{card.device}/{point.name}" not in self.tracks for point in card.points)
-        if new and len(self.tracks) + new > MOST_POINTS:
+        new = sum(f"{card.device}/{one.name}" not in self.points for one in card.points)
+        if new and len(self.points) + new > MOST_POINTS:
             raise ContractError(f"{card.device}: {new} points more than {MOST_POINTS} in all")
         if card.device not in self.devices and len(self.devices) >= MOST_DEVICES:
             raise ContractError(f"{card.device} is one more than {MOST_DEVICES} devices")
@@ -192,23 +192,23 @@ class Registry:
             "keep_device", device, known.edge, body, known.available, known.changed, known.cause
         )
 
-    def _describe(self, track: Track, quantity: str, unit: str, space: str, period: int) -> None:
-        track.quantity, track.unit, track.space, track.period = quantity, unit, space, period
-        track.rules = freshness.rules_of(period)
-        track.lateness = track.rules.lateness
-        known = self.devices.get(track.device)
+    def _describe(self, point: Point, quantity: str, unit: str, space: str, period: int) -> None:
+        point.quantity, point.unit, point.space, point.period = quantity, unit, space, period
+        point.rules = freshness.rules_of(period)
+        point.lateness = point.rules.lateness
+        known = self.devices.get(point.device)
         judged = known is not None and known.card.family == "climate"
         limit = self._limits.get((space, quantity)) if judged else None
-        track.limit = None if limit is None else rule_of(track.path, space, limit)
+        point.limit = None if limit is None else rule_of(point.path, space, limit)
         hole = max(HOLE_POLLS * period, SHORTEST_HOLE) if period else 0
-        last = {(one.gate, one.direction): one.last for one in track.turnstiles}
-        track.turnstiles = tuple(
+        last = {(one.gate, one.direction): one.last for one in point.turnstiles}
+        point.turnstiles = tuple(
             Turnstile(gate, direction, crossings.Rules(rollover, fastest, hole))
-            for gate, direction, rollover, fastest in self._gates.get(track.path, ())
+            for gate, direction, rollover, fastest in self._gates.get(point.path, ())
         )
-        for one in track.turnstiles:
+        for one in point.turnstiles:
             one.last = last.get((one.gate, one.direction))
-        track.update_calm_band()
+        point.update_calm_band()
 
 
 def _expected(edge: str, device: Device) -> Card:

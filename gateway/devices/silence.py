@@ -27,7 +27,7 @@ class Device(NamedTuple):
     cause: str = ""
 
 
-class House(NamedTuple):
+class Observed(NamedTuple):
     """Everything that can be silent, at one instant."""
 
     at: Instant
@@ -49,21 +49,21 @@ def key_of(name: str) -> AlarmKey:
     return AlarmKey("silence" if what == "device" else "edge-silence", source, "silent")
 
 
-def step(state: State, house: House) -> Step[State]:
+def step(state: State, observed: Observed) -> Step[State]:
     """Look around once.
 
     A device's clock stands still while its edge is silent, and starts anew when it is back: what
     an edge could not say is no fault of its devices.
     """
-    look = _Look(state, house.at)
-    for edge, silent in house.edges.items():
+    look = _Look(state, observed.at)
+    for edge, silent in observed.edges.items():
         if silent:
-            grouped = sorted(one for one, device in house.devices.items() if device.edge == edge)
+            grouped = sorted(one for one, device in observed.devices.items() if device.edge == edge)
             look.at(f"edge/{edge}", SHORTEST_DELAY, "high", "", (("devices", grouped),))
-    for name, device in house.devices.items():
+    for name, device in observed.devices.items():
         if not device.silent:
             continue
-        if house.edges.get(device.edge, False):
+        if observed.edges.get(device.edge, False):
             look.hold(f"device/{name}")
             continue
         delay = max(SHORTEST_DELAY, POLLS * device.period)

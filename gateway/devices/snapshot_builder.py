@@ -22,15 +22,15 @@ class SnapshotBuilder:
         """
         before = self.picture
         changed: dict[str, PointNow] = {}
-        for path, track in self._registry.tracks.items():
-            shown = track.shown
+        for path, point in self._registry.points.items():
+            shown = point.shown
             if (
                 shown is None
-                or track.good != shown.at
-                or track.received != shown.received
-                or track.live != (shown.freshness is Freshness.LIVE)
+                or point.good != shown.at
+                or point.received != shown.received
+                or point.live != (shown.freshness is Freshness.LIVE)
             ):
-                track.shown = changed[path] = track.now()
+                point.shown = changed[path] = point.now()
         edges = {edge: seen.online for edge, seen in self._watchdog.edges.items()}
         if not changed and open_alarms is None and edges == before.edges:
             return None

@@ -8,7 +8,7 @@ from contracts.codec import encode
 from contracts.instants import MINUTE, SECOND, Instant
 from contracts.messages import Presence
 from gateway.devices import freshness, silence
-from gateway.devices.point import Track
+from gateway.devices.point import Point
 from gateway.devices.registry import UNHEARD, Known, Registry
 from gateway.engine.facts import AlarmKey, ClearAlarm, Effect, RaiseAlarm, Tick
 from gateway.storage.sqlite import Store
@@ -94,9 +94,9 @@ class Watchdog:
         """Let time pass; give the alarms that it raises and clears."""
         wake: list[Instant] = []
         effects: list[Effect] = []
-        for track in self._registry.tracks.values():
-            if track.live or track.good:
-                wake_at = refresh(track, now)
+        for point in self._registry.points.values():
+            if point.live or point.good:
+                wake_at = refresh(point, now)
                 if wake_at is not None:
                     wake.append(wake_at)
         if now >= self._started + STARTUP_GRACE:
@@ -114,7 +114,9 @@ class Watchdog:
         }
         edges = {edge: self._gone(edge, seen, now) for edge, seen in self.edges.items()}
         before = self._silence
-        self._silence, effects, wake_at = silence.step(before, silence.House(now, devices, edges))
+        self._silence, effects, wake_at = silence.step(
+            before, silence.Observed(now, devices, edges)
+        )
         if wake_at is not None:
             wake.append(wake_at)
         if before != self._silence:
@@ -126,14 +128,14 @@ class Watchdog:
             return True
         if now - seen.heard <= EDGE_QUIET:
             return False
-        tracks = [
-            track
+        points = [
+            point
             for known in self._registry.devices.values()
             if known.edge == edge
-            for track in known.tracks
-            if track.newest
+            for point in known.points
+            if point.newest
         ]
-        return bool(tracks) and not any(track.live for track in tracks)
+        return bool(points) and not any(point.live for point in points)
 
 
 def _alarms_of(edge: str, seen: EdgeSeen, now: Instant) -> Iterator[Effect]:
@@ -164,24 +166,24 @@ def _journal_alarms(edge: str, seen: EdgeSeen, now: Instant) -> Iterator[Effect]
             yield ClearAlarm(key, now)
 
 
-def refresh(track: Track, now: Instant) -> Instant | None:
+def refresh(point: Point, now: Instant) -> Instant | None:
     """Say anew whether a point is live; give when it will not be."""
-    state = freshness.Freshness(track.live, track.good)
-    (live, _), _, wake_at = freshness.step(state, Tick(now), track.rules)
-    if live != track.live:
-        track.live = live
-        track.update_calm_band()
+    state = freshness.Freshness(point.live, point.good)
+    (live, _), _, wake_at = freshness.step(state, Tick(now), point.rules)
+    if live != point.live:
+        point.live = live
+        point.update_calm_band()
     return wake_at
 
 
 def _device(known: Known) -> silence.Device:
-    heard = [track for track in known.tracks if track.newest]
+    heard = [point for point in known.points if point.newest]
     if heard:
-        stale = [track.path for track in heard if not track.live]
+        stale = [point.path for point in heard if not point.live]
         silent = bool(stale)
     elif known.card.points:
-        stale, silent = [track.path for track in known.tracks], True
+        stale, silent = [point.path for point in known.points], True
     else:
         stale, silent = [], not known.available and known.cause != UNHEARD
-    period = max((track.period for track in heard), default=0)
+    period = max((point.period for point in heard), default=0)
     return silence.Device(known.edge, silent, period, known.card.space, tuple(stale), known.cause)

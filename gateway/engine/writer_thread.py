@@ -1,4 +1,4 @@
-"""Feeds the one thread that writes: messages, the passing of time, and what the desk asks.
+"""Feeds the one thread that writes: messages, the passing of time, and what people ask for.
 
 When the store cannot be written nothing is acknowledged; what arrived is tried again until it can,
 and edges send again whatever had to be let go of meanwhile.
@@ -32,10 +32,10 @@ LONGEST_PAUSE = 5.0
 UNWRITABLE = AlarmKey("store", "gateway", "unwritable")
 
 
-class Keeper:
+class WriterThread:
     """Feeds the writer. `perform` gets every outcome, in order, after its commit.
 
-    The executor has one thread, and becomes the keeper's own.
+    The executor has one thread, and becomes this one's own.
     """
 
     def __init__(

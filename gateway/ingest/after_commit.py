@@ -10,7 +10,7 @@ from gateway.ingest.pipeline import Outcome
 log = logging.getLogger(__name__)
 
 
-class Performer:
+class AfterCommit:
     """Does nothing that can fail or wait."""
 
     def __init__(self, site: str, outbox: Outbox, live: Live) -> None:

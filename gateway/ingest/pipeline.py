@@ -84,12 +84,12 @@ class Ingest:
         self._orphans: list[str] = []
         """Points that have a state of a limit, but no limit any more."""
         for path, state in store.rows("states", "climate"):
-            track = self.registry.tracks.get(path)
-            if track is None or track.limit is None:
+            point = self.registry.points.get(path)
+            if point is None or point.limit is None:
                 self._orphans.append(path)
                 continue
-            track.climate = msgspec.json.decode(state, type=limits.State)
-            track.update_calm_band()
+            point.climate = msgspec.json.decode(state, type=limits.State)
+            point.update_calm_band()
 
     def take(self, messages: Sequence[Arrived], now: Instant) -> Outcome:
         """Take what arrived, in its order; raise DatabaseError when it is not on disk."""

@@ -13,7 +13,7 @@ from gateway.climate import limits, retrospective
 from gateway.climate.retrospective import Late
 from gateway.devices import qualities
 from gateway.devices.freshness import AHEAD, Arrival, Freshness, Value, arrival, step
-from gateway.devices.point import Track
+from gateway.devices.point import Point
 from gateway.devices.registry import Registry
 from gateway.devices.watchdog import EdgeSeen
 from gateway.engine.facts import Sample
@@ -58,8 +58,8 @@ class Readings:
         self._alarms = alarms
         self._counters = counters
         self._rows: list[tuple[int, int, int, int, float | None, int, int]] = []
-        self._counted: list[tuple[Track, Instant, float]] = []
-        self._late: dict[Track, list[Late]] = {}
+        self._counted: list[tuple[Point, Instant, float]] = []
+        self._late: dict[Point, list[Late]] = {}
 
     def take(self, record: Reading, sender: Sender, seq: int) -> str:
         """Take a reading; say why it cannot be taken, if so.
@@ -67,21 +67,21 @@ class Readings:
         Most readings change nothing but the newest value.
         """
         at, value = record.at, record.value
-        track = self._registry.tracks.get(record.point)
+        point = self._registry.points.get(record.point)
         if (
-            track is not None
-            and (track.owner == sender.edge or not track.owner or sender.imports)
+            point is not None
+            and (point.owner == sender.edge or not point.owner or sender.imports)
             and record.quality == GOOD
             and value is not None
-            and track.low <= value <= track.high
-            and track.newest < at <= sender.soonest
-            and sender.received - at <= track.lateness
+            and point.low <= value <= point.high
+            and point.newest < at <= sender.soonest
+            and sender.received - at <= point.lateness
         ):
-            self._rows.append((track.id, at, sender.stream, seq, value, 0, sender.received))
-            track.newest = track.good = at
-            track.value = value
-            track.received = sender.received
-            track.quality = GOOD
+            self._rows.append((point.id, at, sender.stream, seq, value, 0, sender.received))
+            point.newest = point.good = at
+            point.value = value
+            point.received = sender.received
+            point.quality = GOOD
             return ""
         try:
             self._consider(record, sender, seq)
@@ -100,57 +100,57 @@ class Readings:
             raise ContractError(f"{device} is a device of edge {owner}, not of {sender.edge}")
         quality = record.quality if value is not None else _without_value(record.quality)
         code = self._registry.qualities.code(quality)
-        track = self._registry.tracks.get(record.point) or self._registry.register(record.point)
-        self._rows.append((track.id, at, sender.stream, seq, value, code, received))
-        came = arrival(track.newest, at, received, track.rules)
+        point = self._registry.points.get(record.point) or self._registry.register(record.point)
+        self._rows.append((point.id, at, sender.stream, seq, value, code, received))
+        came = arrival(point.newest, at, received, point.rules)
         if came is Arrival.AHEAD:
             self._counters.add("ahead")
             sender.seen.ahead = received
             return
         if came is Arrival.LATE:
             self._counters.add("late")
-        if at > track.newest:
-            track.newest, track.quality, track.received = at, quality, received
-            self._registry.mark_heard(track.device)
+        if at > point.newest:
+            point.newest, point.quality, point.received = at, quality, received
+            self._registry.mark_heard(point.device)
         if code == qualities.GOOD and value is not None:
-            self._judge(track, at, value, received, came)
+            self._judge(point, at, value, received, came)
         elif quality == Quality.IMPLAUSIBLE:
             self._counters.add("implausible")
 
     def _judge(
-        self, track: Track, at: Instant, value: float, received: Instant, came: Arrival
+        self, point: Point, at: Instant, value: float, received: Instant, came: Arrival
     ) -> None:
         """Tell the engines of a good value."""
-        unbroken = not track.period or at - track.good <= track.rules.window
-        if track.turnstiles:
-            self._counted.append((track, at, value))
-        if at > track.good:
-            track.value = value
+        unbroken = not point.period or at - point.good <= point.rules.window
+        if point.turnstiles:
+            self._counted.append((point, at, value))
+        if at > point.good:
+            point.value = value
         if came is Arrival.LATE:
-            self._late.setdefault(track, []).append(Late(at, value))
-        state = Freshness(track.live, track.good)
-        track.live, track.good = step(state, Value(at, received), track.rules).state
-        if came is Arrival.LIVE and track.limit is not None:
-            before = track.climate
+            self._late.setdefault(point, []).append(Late(at, value))
+        state = Freshness(point.live, point.good)
+        point.live, point.good = step(state, Value(at, received), point.rules).state
+        if came is Arrival.LIVE and point.limit is not None:
+            before = point.climate
             fact = Sample(at, value, unbroken)
-            track.climate, effects, _ = limits.step(before, fact, track.limit)
+            point.climate, effects, _ = limits.step(before, fact, point.limit)
             if effects:
                 self._alarms.apply(effects, received)
-            if track.climate != before:
-                body = msgspec.json.encode(track.climate)
-                self._store.run("keep_state", "climate", track.path, body)
-        track.update_calm_band()
+            if point.climate != before:
+                body = msgspec.json.encode(point.climate)
+                self._store.run("keep_state", "climate", point.path, body)
+        point.update_calm_band()
 
     def finish(self, now: Instant) -> None:
         """Write what was taken, and judge what came late."""
         if self._rows:
             self._store.many("add_reading", self._rows)
             self._rows.clear()
-        for track, at, value in self._counted:
-            crossing_store.book(self._store, track, at, value)
+        for point, at, value in self._counted:
+            crossing_store.book(self._store, point, at, value)
         self._counted.clear()
-        for track, facts in self._late.items():
-            for effect, until in retrospective.reconsider(self._store, track, facts):
+        for point, facts in self._late.items():
+            for effect, until in retrospective.reconsider(self._store, point, facts):
                 self._alarms.find(effect, until, now)
         self._late.clear()
 

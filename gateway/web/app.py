@@ -10,13 +10,13 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from gateway.commands.requests import DeskError
+from gateway.commands.requests import RequestError
 from gateway.storage.read_pool import ArchiveError
 from gateway.web.api import router
-from gateway.web.cache import Board
+from gateway.web.cache import Cache
 from gateway.web.console.console import Console
 from gateway.web.guard import LARGEST_BODY, Doors, Pace, SecurityHeaders
-from gateway.web.problems import Problem, ProblemBody, from_desk
+from gateway.web.problems import Problem, ProblemBody, from_request
 from gateway.web.services import Parts
 
 log = logging.getLogger(__name__)
@@ -39,8 +39,8 @@ do. Requests from pages of other sites are refused.
 
 def build_app(parts: Parts, hosts: Iterable[str] = ()) -> FastAPI:
     """Build the application; `hosts` are names besides loopback by which it may be called."""
-    board = Board(parts)
-    console = Console(board)
+    cache = Cache(parts)
+    console = Console(cache)
     app = FastAPI(
         title="Wenlan",
         version="1",
@@ -50,15 +50,15 @@ def build_app(parts: Parts, hosts: Iterable[str] = ()) -> FastAPI:
         redoc_url=None,
         redirect_slashes=False,
     )
-    app.include_router(router.routes(board), prefix=API)
+    app.include_router(router.routes(cache), prefix=API)
     app.include_router(console.routes(), include_in_schema=False)
     console.mount_static(app)
-    for kind in (HTTPException, RequestValidationError, DeskError, ArchiveError):
+    for kind in (HTTPException, RequestValidationError, RequestError, ArchiveError):
         app.add_exception_handler(kind, _raise)
     # The last one added is the outermost.
     app.add_middleware(Pace)
     app.add_middleware(Doors, hosts=hosts)
-    app.add_middleware(Boundary, board=board, show=console.problem)
+    app.add_middleware(Boundary, cache=cache, show=console.problem)
     app.add_middleware(SecurityHeaders)
     _describe_problems(app)
     return app
@@ -72,10 +72,10 @@ class Boundary:
     """Turns whatever goes wrong with a request into one clear answer, and counts it."""
 
     def __init__(
-        self, app: ASGIApp, board: Board, show: Callable[[Request, Problem], Response]
+        self, app: ASGIApp, cache: Cache, show: Callable[[Request, Problem], Response]
     ) -> None:
         self._app = app
-        self._board = board
+        self._board = cache
         self._show = show
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -119,8 +119,8 @@ def _problem_of(error: Exception) -> Problem:
     match error:
         case Problem():
             problem = error
-        case DeskError():
-            problem = from_desk(error.code, str(error))
+        case RequestError():
+            problem = from_request(error.code, str(error))
         case ArchiveError():
             again = {"Retry-After": "2"}
             problem = Problem(

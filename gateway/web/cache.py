@@ -4,7 +4,7 @@ from datetime import date
 
 from config.library_days import Calendar
 from config.site import Gate
-from gateway.climate.conditions import Roster, Tile, tile
+from gateway.climate.conditions import Inventory, Tile, tile
 from gateway.devices import readers as device_readers
 from gateway.devices.snapshot import Picture
 from gateway.footfall.visit_days import GateDay, gate_day
@@ -12,46 +12,46 @@ from gateway.web.problems import Counts
 from gateway.web.services import Parts
 
 KEPT = 2_000_000
-"""Microseconds for which the roster is taken to be what it was."""
+"""Microseconds for which the inventory is taken to be what it was."""
 
 
 MOST_DAYS = 1000
 """Library-days of gates that are remembered."""
 
 
-class Board:
+class Cache:
     """One application's view of its parts."""
 
     def __init__(self, parts: Parts) -> None:
         self.parts = parts
         self.counts = Counts()
-        self._roster = Roster({}, {})
+        self._inventory = Inventory({}, {})
         self._read = -KEPT
-        self._tiles: tuple[int, Roster, dict[str, Tile]] | None = None
+        self._tiles: tuple[int, Inventory, dict[str, Tile]] | None = None
         self._days: dict[tuple[str, date], tuple[int, GateDay]] = {}
 
-    async def roster(self) -> Roster:
+    async def inventory(self) -> Inventory:
         """Give the points and devices there are; raise ArchiveError."""
         now = self.parts.now()
         if not self._read <= now < self._read + KEPT:
             archive = self.parts.archive
             points = await archive.ask(device_readers.points)
             devices = await archive.ask(device_readers.devices)
-            roster = Roster(
+            inventory = Inventory(
                 {point.path: point for point in points}, {device.id: device for device in devices}
             )
-            if roster != self._roster:
-                self._roster = roster
+            if inventory != self._inventory:
+                self._inventory = inventory
             self._read = now
-        return self._roster
+        return self._inventory
 
     async def tiles(self, picture: Picture) -> dict[str, Tile]:
         """Give every space as it is in a picture, judged once for all who look at it."""
-        roster = await self.roster()
+        inventory = await self.inventory()
         known = self._tiles
-        if known is None or known[0] != picture.version or known[1] is not roster:
-            tiles = {space.id: tile(space, roster, picture) for space in self.parts.site.spaces}
-            known = self._tiles = (picture.version, roster, tiles)
+        if known is None or known[0] != picture.version or known[1] is not inventory:
+            tiles = {space.id: tile(space, inventory, picture) for space in self.parts.site.spaces}
+            known = self._tiles = (picture.version, inventory, tiles)
         return known[2]
 
     async def gate_day(self, gate: Gate, day: date, kept: int = 0) -> GateDay:

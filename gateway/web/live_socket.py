@@ -15,7 +15,7 @@ from contracts.instants import Instant
 from gateway.climate.conditions import Tile, unheard
 from gateway.devices.snapshot import Freshness, Picture
 from gateway.storage.read_pool import ArchiveError
-from gateway.web.cache import Board
+from gateway.web.cache import Cache
 
 HEARTBEAT = 4.0
 """Seconds after which something is sent though nothing has changed."""
@@ -27,12 +27,12 @@ PATIENCE = 10.0
 Shown = Mapping[str, Mapping[str, Any]]
 
 
-def add(router: APIRouter, board: Board) -> None:
+def add(router: APIRouter, cache: Cache) -> None:
     @router.websocket("/live")
     async def live(socket: WebSocket, space: str = "") -> None:
         await socket.accept()
         async with asyncio.TaskGroup() as group:
-            telling = group.create_task(_tell(board, socket, space), name="live values")
+            telling = group.create_task(_tell(cache, socket, space), name="live values")
             await _until_left(socket)
             telling.cancel()
 
@@ -46,32 +46,32 @@ async def _until_left(socket: WebSocket) -> None:
         return
 
 
-async def _tell(board: Board, socket: WebSocket, space: str) -> None:
+async def _tell(cache: Cache, socket: WebSocket, space: str) -> None:
     sent: dict[str, dict[str, Any]] = {}
     version = -1
     while True:
-        picture = board.parts.live.picture
+        picture = cache.parts.live.picture
         news: dict[str, dict[str, Any]] = {}
         try:
             if picture.version != version:
                 version = picture.version
-                news = difference(sent, await _shown(board, picture, space))
+                news = difference(sent, await _shown(cache, picture, space))
             async with asyncio.timeout(PATIENCE):
-                await socket.send_json({"now": board.parts.now() // 1000, **news})
+                await socket.send_json({"now": cache.parts.now() // 1000, **news})
         except (TimeoutError, WebSocketDisconnect, RuntimeError, ArchiveError):
             return  # the page notices the silence and comes again
         await asyncio.sleep(PAUSE)
         try:
             async with asyncio.timeout(HEARTBEAT):
-                await board.parts.live.newer(version)
+                await cache.parts.live.newer(version)
         except TimeoutError:
             continue
 
 
-async def _shown(board: Board, picture: Picture, space: str) -> Shown:
-    tiles = await board.tiles(picture)
-    roster = await board.roster()
-    wanted = [row.path for row in roster.points.values() if space and row.space == space]
+async def _shown(cache: Cache, picture: Picture, space: str) -> Shown:
+    tiles = await cache.tiles(picture)
+    inventory = await cache.inventory()
+    wanted = [row.path for row in inventory.points.values() if space and row.space == space]
     return {
         "spaces": {name: _tile(one) for name, one in tiles.items() if space in ("", name)},
         "points": {path: _point(picture, path) for path in wanted},

@@ -80,7 +80,7 @@ DESK_STATUS = {
     "edge-unheard": 503,
     "store-unavailable": 503,
 }
-"""HTTP status by the desk's code."""
+"""HTTP status by the code of a RequestError."""
 
 DESK_ACTION = {
     404: "see the lists under /api/v1 for what there is",
@@ -90,8 +90,8 @@ DESK_ACTION = {
 }
 
 
-def from_desk(code: str, message: str) -> Problem:
-    """Turn a refusal of the desk into a problem."""
+def from_request(code: str, message: str) -> Problem:
+    """Turn a refused request into a problem."""
     status = DESK_STATUS.get(code, 422)
     headers = {"Retry-After": "2"} if status == 503 else {}
     return Problem(status, code, message, DESK_ACTION[status], headers)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from config.site import Site
 from contracts.instants import Instant
-from gateway.commands.requests import Desk
+from gateway.commands.requests import Requests
 from gateway.devices.snapshot import Live
 from gateway.storage.read_pool import Archive
 
@@ -17,5 +17,5 @@ class Parts:
     site: Site
     live: Live
     archive: Archive
-    desk: Desk
+    requests: Requests
     now: Callable[[], Instant]

@@ -20,7 +20,7 @@ FOR_GOOD = 1e6
 
 
 @dataclass(frozen=True, slots=True)
-class RobotInHouse:
+class SimulatedRobot:
     """One robot, under the id that its site gives it."""
 
     device: str
@@ -54,7 +54,7 @@ def robots(
     now: Callable[[], Instant],
     io: Callable[[Broker], Io],
     token: Callable[[], str],
-) -> list[RobotInHouse]:
+) -> list[SimulatedRobot]:
     """Make every robot of a site; a site without stations has nowhere to put them.
 
     `io` gives the world to a client of some brokers, `token` a part of a client id.
@@ -70,7 +70,7 @@ def robots(
                 continue
             for robot in link.devices:
                 model = _model(link, robot, stations, dock, site.fleet.map)
-                one = RobotInHouse(
+                one = SimulatedRobot(
                     robot.id, RobotSimulator(model, ledger, now, io(link.broker), token())
                 )
                 ways = {What.SILENT, What.EMERGENCY_STOP, What.FAIL_ACTION, What.REBOOT}
@@ -98,13 +98,13 @@ def _model(
     )
 
 
-async def run_robots(fleet: list[RobotInHouse]) -> None:
+async def run_robots(fleet: list[SimulatedRobot]) -> None:
     """Run all robots until cancelled; one that fails ends them all."""
     async with asyncio.TaskGroup() as group:
         for one in fleet:
             group.create_task(one.simulator.run(), name=f"robot {one.device}")
 
 
-def under_way(fleet: list[RobotInHouse]) -> list[str]:
+def under_way(fleet: list[SimulatedRobot]) -> list[str]:
     """Name the robots that are in the middle of an order."""
     return [one.device for one in fleet if one.simulator.busy]

@@ -9,7 +9,7 @@ from math import atan2, hypot
 from typing import Any
 
 from simulators.robots.order_check import OrderFault
-from simulators.robots.order_state import Agenda, Message, Task
+from simulators.robots.order_state import Message, OrderState, Task
 
 SPEED = 1.0
 """Metres per second."""
@@ -33,7 +33,7 @@ class Body:
     stations: Mapping[str, tuple[float, float]]
     map_id: str
     dock: str
-    agenda: Agenda
+    agenda: OrderState
     x: float = 0.0
     y: float = 0.0
     theta: float = 0.0

@@ -24,7 +24,7 @@ class Identity(NamedTuple):
     serial: str
 
 
-class Radio:
+class RobotClient:
     """Stays connected for ever: ONLINE, a will for the worst, and what the master says.
 
     `hear(channel, payload)` is called for each message, `greet()` after each connection. `token`

@@ -45,7 +45,7 @@ class Task:
 
 
 @dataclass
-class Agenda:
+class OrderState:
     """The order, its actions, instant actions and complaints."""
 
     log: Log

@@ -11,8 +11,8 @@ from config.broker import Broker
 from contracts.instants import SECOND, Instant
 from runtime.mqtt.client import Io
 from simulators.robots.motion import Body
-from simulators.robots.mqtt import Identity, Radio
-from simulators.robots.order_state import Agenda
+from simulators.robots.mqtt import Identity, RobotClient
+from simulators.robots.order_state import OrderState
 
 log = logging.getLogger(__name__)
 
@@ -60,7 +60,7 @@ class RobotSimulator:
         self._ledger = ledger
         self._now = now
         self._sleep = io.sleep
-        self._radio = Radio(
+        self._radio = RobotClient(
             Identity(model.broker, model.interface, model.manufacturer, model.serial),
             self._hear,
             self._greet,
@@ -68,7 +68,7 @@ class RobotSimulator:
             io,
             token,
         )
-        self.agenda = Agenda(self._log)
+        self.agenda = OrderState(self._log)
         self.body = Body(model.stations, model.map_id, model.dock, self.agenda)
         self._stopped_until: Instant | None = None
         self._wants_factsheet = False

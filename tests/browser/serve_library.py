@@ -2,7 +2,7 @@
 
 `python tests/browser/serve_library.py DATA [PORT]`: history goes through the real ingest, then
 values keep coming every second, as if from edges; standard input takes `pull` and `push` of a
-probe. No broker: what edges would send is offered to the keeper directly.
+probe. No broker: what edges would send is offered to the writer thread directly.
 """
 
 import asyncio
@@ -39,12 +39,12 @@ from contracts.records import (
 )
 from contracts.topics import Address
 from drivers.registry import build, card, open_link
-from gateway.commands.requests import Desk, Order
+from gateway.commands.requests import Order, Requests
 from gateway.composition import serve
 from gateway.devices.snapshot import Live
 from gateway.engine.outbox import Outbox
-from gateway.engine.writer_thread import Keeper
-from gateway.ingest.after_commit import Performer
+from gateway.engine.writer_thread import WriterThread
+from gateway.ingest.after_commit import AfterCommit
 from gateway.ingest.pipeline import Ingest
 from gateway.ingest.validation import Arrived
 from gateway.storage.read_pool import READERS, Archive
@@ -235,18 +235,18 @@ class World:
             store.close()
 
 
-async def live_on(world: World, keeper: Keeper) -> None:
+async def live_on(world: World, writer_thread: WriterThread) -> None:
     end = now()
     while True:
         at = now()
         found = world.readings(at, end)
         found["front"].append(robot(at))
         for edge, records in found.items():
-            keeper.offer(world.batch(edge, records, at))
+            writer_thread.offer(world.batch(edge, records, at))
         await asyncio.sleep(1.0)
 
 
-async def answer(world: World, keeper: Keeper, outbox: Outbox) -> None:
+async def answer(world: World, writer_thread: WriterThread, outbox: Outbox) -> None:
     """Be the edge that carries commands out."""
     while True:
         _, topic, payload = await outbox.next()
@@ -259,10 +259,10 @@ async def answer(world: World, keeper: Keeper, outbox: Outbox) -> None:
             asked["id"], now(), asked["device"], asked["action"], OutcomeStatus.DONE, value
         )
         edge = topic.split("/")[3]
-        keeper.offer(world.batch(edge, [done], now()))
+        writer_thread.offer(world.batch(edge, [done], now()))
 
 
-async def orders(world: World, keeper: Keeper) -> None:
+async def orders(world: World, writer_thread: WriterThread) -> None:
     """Take `pull DEVICE` and `push DEVICE`; both let the device be due every two seconds."""
     reader = asyncio.StreamReader()
     loop = asyncio.get_running_loop()
@@ -273,7 +273,7 @@ async def orders(world: World, keeper: Keeper) -> None:
             if one.device == line[1]:
                 hurried = tuple(msgspec.structs.replace(point, period=2.0) for point in one.points)
                 body = encode(msgspec.structs.replace(one, points=hurried))
-                keeper.offer(
+                writer_thread.offer(
                     Arrived(Address(world.site.site, one.edge, "card", one.device), body, now())
                 )
     await asyncio.Event().wait()
@@ -285,23 +285,25 @@ async def run(data: Path, port: int) -> None:
     world.fill(data / "store.sqlite3", 26 * HOUR)
     live, outbox = Live(), Outbox()
     host = system_host()
-    keeper = Keeper(now, Performer(site.site, outbox, live), host.threads("store", 1))
-    await keeper.open(site, data / "store.sqlite3", connect)
-    desk = Desk(keeper, now, host.new_id)
+    writer_thread = WriterThread(
+        now, AfterCommit(site.site, outbox, live), host.threads("store", 1)
+    )
+    await writer_thread.open(site, data / "store.sqlite3", connect)
+    requests = Requests(writer_thread, now, host.new_id)
     archive = Archive(data / "store.sqlite3", connect, host.threads("archive", READERS))
-    app = build_app(Parts(site, live, archive, desk, now))
+    app = build_app(Parts(site, live, archive, requests, now))
     with socket.create_server(("127.0.0.1", port)) as listener:
         async with asyncio.TaskGroup() as group:
-            group.create_task(keeper.run(), name="keeper")
-            group.create_task(keeper.keep_time(), name="clock")
+            group.create_task(writer_thread.run(), name="writer")
+            group.create_task(writer_thread.keep_time(), name="clock")
             group.create_task(serve(app, listener), name="http")
             for message in world.hello(now()):
-                keeper.offer(message)
-            group.create_task(live_on(world, keeper), name="edges")
-            group.create_task(answer(world, keeper, outbox), name="commands")
-            group.create_task(orders(world, keeper), name="orders")
+                writer_thread.offer(message)
+            group.create_task(live_on(world, writer_thread), name="edges")
+            group.create_task(answer(world, writer_thread, outbox), name="commands")
+            group.create_task(orders(world, writer_thread), name="orders")
             write = Order("ac-v2", "write", "humidity_setpoint", 50.0, 3600.0)
-            await desk.command(write, "周老师")
+            await requests.command(write, "周老师")
             sys.stdout.write(f"{listener.getsockname()[1]}\n")
             sys.stdout.flush()
 

@@ -45,7 +45,7 @@ def now() -> int:
     return time.time_ns() // 1000
 
 
-class House:
+class Building:
     """A broker, a robot, and an edge that may be killed."""
 
     def __init__(self, folder: Path, pace: float = 30.0) -> None:
@@ -148,48 +148,48 @@ def wish(command: str) -> Command:
 
 def test_a_book_is_delivered_over_a_real_broker(play: Play, tmp_path: Path) -> None:
     async def story() -> None:
-        house = House(tmp_path)
+        building = Building(tmp_path)
         delivery = delivery_of("c1")
-        async with house.alive(), house.edge() as dispatcher:
+        async with building.alive(), building.edge() as dispatcher:
             await dispatcher.execute(wish("c1"))
-            await house.until(lambda: "delivered" in house.steps(delivery))
-        assert house.steps(delivery) == STEPS
-        assert house.ledger == [(delivery, step) for step in ("accepted", "picked", "dropped")]
+            await building.until(lambda: "delivered" in building.steps(delivery))
+        assert building.steps(delivery) == STEPS
+        assert building.ledger == [(delivery, step) for step in ("accepted", "picked", "dropped")]
 
     play(story())
 
 
 def test_an_edge_killed_at_every_step_delivers_once(play: Play, tmp_path: Path) -> None:
     async def story() -> None:
-        house = House(tmp_path, pace=20.0)
+        building = Building(tmp_path, pace=20.0)
         delivery = delivery_of("c1")
-        async with house.alive():
+        async with building.alive():
             for step in ("asked", "sent", "accepted", "loaded"):
-                async with house.edge() as dispatcher:
+                async with building.edge() as dispatcher:
                     await dispatcher.execute(wish("c1"))  # the same wish again: no second delivery
-                    await house.come_to(step, delivery)
-            async with house.edge():
-                await house.until(lambda: "delivered" in house.steps(delivery))
-        assert house.steps(delivery) == STEPS
-        assert [step for _, step in house.ledger] == ["accepted", "picked", "dropped"]
+                    await building.come_to(step, delivery)
+            async with building.edge():
+                await building.until(lambda: "delivered" in building.steps(delivery))
+        assert building.steps(delivery) == STEPS
+        assert [step for _, step in building.ledger] == ["accepted", "picked", "dropped"]
 
     play(story())
 
 
 def test_a_broker_killed_on_the_way_loses_nothing(play: Play, tmp_path: Path) -> None:
     async def story() -> None:
-        house = House(tmp_path, pace=10.0)
+        building = Building(tmp_path, pace=10.0)
         delivery = delivery_of("c1")
-        async with house.alive(), house.edge() as dispatcher:
+        async with building.alive(), building.edge() as dispatcher:
             await dispatcher.execute(wish("c1"))
-            await house.until(lambda: "accepted" in house.steps(delivery))
-            house.broker.kill()
-            await house.until(lambda: _connection(house) == "UNKNOWN")
-            house.broker.start()
-            await house.until(lambda: "delivered" in house.steps(delivery))
-            assert _connection(house) == "ONLINE"
-        assert house.steps(delivery) == STEPS
-        assert [step for _, step in house.ledger] == ["accepted", "picked", "dropped"]
+            await building.until(lambda: "accepted" in building.steps(delivery))
+            building.broker.kill()
+            await building.until(lambda: _connection(building) == "UNKNOWN")
+            building.broker.start()
+            await building.until(lambda: "delivered" in building.steps(delivery))
+            assert _connection(building) == "ONLINE"
+        assert building.steps(delivery) == STEPS
+        assert [step for _, step in building.ledger] == ["accepted", "picked", "dropped"]
 
     play(story())
 
@@ -198,16 +198,16 @@ def test_a_robot_that_loses_power_is_told_by_its_will_and_ends_for_staff(
     play: Play, tmp_path: Path
 ) -> None:
     async def story() -> None:
-        house = House(tmp_path)
+        building = Building(tmp_path)
         delivery = delivery_of("c1")
-        async with house.alive(), house.edge() as dispatcher:
+        async with building.alive(), building.edge() as dispatcher:
             await dispatcher.execute(wish("c1"))
-            await house.until(lambda: "loaded" in house.steps(delivery))
-            house.robot.body.driving = False
-            house.robot.reboot()
-            await house.until(lambda: _connection(house) == "CONNECTIONBROKEN")
-            await house.until(lambda: "failed" in house.steps(delivery))
-            assert _connection(house) == "ONLINE"
+            await building.until(lambda: "loaded" in building.steps(delivery))
+            building.robot.body.driving = False
+            building.robot.reboot()
+            await building.until(lambda: _connection(building) == "CONNECTIONBROKEN")
+            await building.until(lambda: "failed" in building.steps(delivery))
+            assert _connection(building) == "ONLINE"
 
     play(story())
 
@@ -216,16 +216,16 @@ def test_garbage_and_strangers_on_the_robots_topics_harm_nothing(
     play: Play, tmp_path: Path
 ) -> None:
     async def story() -> None:
-        house = House(tmp_path)
+        building = Building(tmp_path)
         delivery = delivery_of("c1")
         state = "uagv/v2/Example/WL-001/state"
         stranger = (
             b'{"headerId":1,"timestamp":"","version":"2.1.0","manufacturer":"Other",'
             b'"serialNumber":"X","connectionState":"OFFLINE"}'
         )
-        async with house.alive(), house.edge() as dispatcher:
-            await house.until(lambda: _connection(house) == "ONLINE")
-            async with aiomqtt.Client("127.0.0.1", house.broker.port) as client:
+        async with building.alive(), building.edge() as dispatcher:
+            await building.until(lambda: _connection(building) == "ONLINE")
+            async with aiomqtt.Client("127.0.0.1", building.broker.port) as client:
                 await client.publish(state, b"\xff{", qos=1)
                 await client.publish(state, b"", qos=1)
                 await client.publish("uagv/v2/Example/WL-001/connection", stranger, qos=1)
@@ -233,10 +233,10 @@ def test_garbage_and_strangers_on_the_robots_topics_harm_nothing(
                 await client.publish("uagv/v2/Example/WL-001/order", b'{"orderId":3}', qos=1)
                 await client.publish("uagv/v2/Example/WL-001/instantActions", b"[]", qos=1)
             await dispatcher.execute(wish("c1"))
-            await house.until(lambda: "delivered" in house.steps(delivery))
-        assert [type(one) for one in house.records].count(InputRefused) == 2
+            await building.until(lambda: "delivered" in building.steps(delivery))
+        assert [type(one) for one in building.records].count(InputRefused) == 2
         assert "OFFLINE" not in {
-            one.connection for one in house.records if isinstance(one, RobotChanged)
+            one.connection for one in building.records if isinstance(one, RobotChanged)
         }
 
     play(story())
@@ -246,19 +246,21 @@ def test_a_link_without_a_broker_says_so_and_comes_up_when_there_is_one(
     play: Play, tmp_path: Path
 ) -> None:
     async def story() -> None:
-        house = House(tmp_path)
-        async with house.edge() as dispatcher:
-            other = VehicleMailboxes(house.link_config, system_host())
+        building = Building(tmp_path)
+        async with building.edge() as dispatcher:
+            other = VehicleMailboxes(building.link_config, system_host())
             with pytest.raises(DriverError, match="not connected"):
                 await other.publish("a/b", b"")
             await other.aclose()
             await dispatcher.execute(wish("c1"))
-            async with house.alive():
-                await house.until(lambda: DeliveryStep.DELIVERED in house.steps(delivery_of("c1")))
+            async with building.alive():
+                await building.until(
+                    lambda: DeliveryStep.DELIVERED in building.steps(delivery_of("c1"))
+                )
 
     play(story())
 
 
-def _connection(house: House) -> str:
-    said = [one.connection for one in house.records if isinstance(one, RobotChanged)]
+def _connection(building: Building) -> str:
+    said = [one.connection for one in building.records if isinstance(one, RobotChanged)]
     return str(said[-1]) if said else ""

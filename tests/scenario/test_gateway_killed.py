@@ -13,16 +13,16 @@ from runtime.database import connect, one
 PROGRAM = """
 import sys
 from pathlib import Path
-from tests.unit.gateway.gateway_story import House, reading
-house = House(Path(sys.argv[1]))
-house.clock.at += 10**12
-stream = house.writer.ingest().ledger.by_name.get("s")
-house.next = stream.held.last + 1 if stream else 1
+from tests.unit.gateway.gateway_story import Building, reading
+building = Building(Path(sys.argv[1]))
+building.clock.at += 10**12
+stream = building.writer.ingest().ledger.by_name.get("s")
+building.next = stream.held.last + 1 if stream else 1
 print("ready", flush=True)
 while True:
-    first = house.next
+    first = building.next
     records = [reading(n / 10, n % 40, "probe/temperature") for n in range(first, first + 50)]
-    house.send(*records)
+    building.send(*records)
     print(first + 49, flush=True)
 """
 

@@ -11,7 +11,7 @@ from contracts.messages import Card, CardPoint
 from contracts.quantities import Quality, Quantity
 from contracts.records import Reading
 from tests.conftest import data_folder
-from tests.unit.gateway.gateway_story import House
+from tests.unit.gateway.gateway_story import Building
 
 LOGGER = Card(
     "logger",
@@ -58,25 +58,25 @@ def test_a_year_is_counted_to_the_value(
     tmp_path: Path, series: str, expected: tuple[int, ...]
 ) -> None:
     facts = readings(data_folder("consciR-museum") / f"{series}.csv")
-    house = House(tmp_path)
-    house.clock.at = max(fact.at for fact in facts) + 24 * HOUR
-    house.cards(LOGGER)
+    building = Building(tmp_path)
+    building.clock.at = max(fact.at for fact in facts) + 24 * HOUR
+    building.cards(LOGGER)
     for place in range(0, len(facts), 500):
-        house.send(*facts[place : place + 500])
-    assert house.sql(COUNTS) == [expected]
-    assert house.sql("SELECT DISTINCT kind, state FROM alarm") == [
+        building.send(*facts[place : place + 500])
+    assert building.sql(COUNTS) == [expected]
+    assert building.sql("SELECT DISTINCT kind, state FROM alarm") == [
         ("retrospective", "returned-unacknowledged")
     ]
-    alarms = house.sql("SELECT source, code, raised, cleared FROM alarm ORDER BY id")
+    alarms = building.sql("SELECT source, code, raised, cleared FROM alarm ORDER BY id")
     assert all(until - since >= 60_000_000 for *_, since, until in alarms)
-    overlaps = house.sql(
+    overlaps = building.sql(
         "SELECT count(*) FROM alarm AS a JOIN alarm AS b ON a.source = b.source"
         " AND a.id < b.id AND a.raised <= b.cleared AND b.raised <= a.cleared"
     )
     assert overlaps == [(0,)]
-    house.send(*facts[:500], first=1)
-    assert house.sql("SELECT source, code, raised, cleared FROM alarm ORDER BY id") == alarms
-    house.writer.close()
+    building.send(*facts[:500], first=1)
+    assert building.sql("SELECT source, code, raised, cleared FROM alarm ORDER BY id") == alarms
+    building.writer.close()
 
 
 def test_a_year_in_another_order_gives_the_same_alarms(tmp_path: Path) -> None:
@@ -84,12 +84,12 @@ def test_a_year_in_another_order_gives_the_same_alarms(tmp_path: Path) -> None:
     found = []
     for name, order in (("forward", range(0, 6000, 500)), ("backward", range(5500, -1, -500))):
         (tmp_path / name).mkdir()
-        house = House(tmp_path / name)
-        house.clock.at = max(fact.at for fact in facts) + 24 * HOUR
-        house.cards(LOGGER)
+        building = Building(tmp_path / name)
+        building.clock.at = max(fact.at for fact in facts) + 24 * HOUR
+        building.cards(LOGGER)
         for place in order:
-            house.send(*facts[place : place + 500], first=place + 1)
+            building.send(*facts[place : place + 500], first=place + 1)
         query = "SELECT source, code, raised, cleared FROM alarm ORDER BY source, raised"
-        found.append(house.sql(query))
-        house.writer.close()
+        found.append(building.sql(query))
+        building.writer.close()
     assert found[0] == found[1]

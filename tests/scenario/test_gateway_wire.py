@@ -23,12 +23,12 @@ from contracts.messages import Batch, Card, CardPoint, Command, Presence
 from contracts.quantities import Quantity
 from contracts.records import CommandOutcome, OutcomeStatus, Reading, Record
 from contracts.topics import of_edge
-from gateway.commands.requests import Desk, DeskError, Order
+from gateway.commands.requests import Order, RequestError, Requests
 from gateway.composition import run_gateway
 from gateway.devices.snapshot import Live
 from gateway.engine.outbox import Outbox
-from gateway.engine.writer_thread import Keeper
-from gateway.ingest.after_commit import Performer
+from gateway.engine.writer_thread import WriterThread
+from gateway.ingest.after_commit import AfterCommit
 from gateway.ingest.subscriber import Subscriber
 from gateway.storage.sqlite import StoreError
 from runtime.database import connect, rows
@@ -112,27 +112,29 @@ async def edge_on(broker: Broker) -> AsyncIterator[FakeEdge]:
 
 
 @asynccontextmanager
-async def core(site: Site, path: Path, broker: Broker) -> AsyncIterator[tuple[Desk, Live]]:
+async def core(site: Site, path: Path, broker: Broker) -> AsyncIterator[tuple[Requests, Live]]:
     """Run a gateway without its console."""
     live, outbox = Live(), Outbox()
     host = system_host()
-    keeper = Keeper(now, Performer(site.site, outbox, live), host.threads("store", 1))
-    await keeper.open(site, path, host.connect)
+    writer_thread = WriterThread(
+        now, AfterCommit(site.site, outbox, live), host.threads("store", 1)
+    )
+    await writer_thread.open(site, path, host.connect)
     io = Io(connect_to(site.broker), asyncio.sleep, time.monotonic, random.Random(1))
-    wire = Subscriber(site.site, site.broker.addresses, outbox, keeper.offer, now, io)
+    wire = Subscriber(site.site, site.broker.addresses, outbox, writer_thread.offer, now, io)
     tasks = [
-        asyncio.create_task(keeper.run(), name="keeper"),
-        asyncio.create_task(keeper.keep_time(), name="clock"),
+        asyncio.create_task(writer_thread.run(), name="writer"),
+        asyncio.create_task(writer_thread.keep_time(), name="clock"),
         asyncio.create_task(wire.run(), name="broker"),
     ]
     try:
         await wire.online.wait()
-        yield Desk(keeper, now, host.new_id), live
+        yield Requests(writer_thread, now, host.new_id), live
     finally:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        await keeper.close()
+        await writer_thread.close()
 
 
 def temperature(value: float) -> Reading:
@@ -203,7 +205,7 @@ def test_a_command_goes_out_once_and_its_outcome_comes_back(
                     "out-of-limits": Order("conditioner", "write", "temperature_setpoint", 40, 60),
                     "lease-missing": Order("conditioner", "write", "temperature_setpoint", 20.0),
                 }.items():
-                    with pytest.raises(DeskError) as refused:
+                    with pytest.raises(RequestError) as refused:
                         await desk.command(wrong, "li")
                     assert refused.value.code == code
         with closing(connect(tmp_path / "s")) as store:
@@ -270,24 +272,26 @@ def test_a_command_without_an_outcome_becomes_unknown(
 
         host = system_host()
         thread = host.threads("store", 1)
-        keeper = Keeper(clock, perform, thread, lambda _: asyncio.sleep(0.01))
-        await keeper.open(small_site(), tmp_path / "s", connect)
-        desk = Desk(keeper, clock, host.new_id)
+        writer_thread = WriterThread(clock, perform, thread, lambda _: asyncio.sleep(0.01))
+        await writer_thread.open(small_site(), tmp_path / "s", connect)
+        desk = Requests(writer_thread, clock, host.new_id)
 
         def introduce(ingest: Any) -> None:
             ingest.registry.describe(CONDITIONER)
 
-        await keeper.ask(introduce)
+        await writer_thread.ask(introduce)
         identity = await desk.command(Order("conditioner", "restart"), "li")
         later = 120 * SECOND
-        ticking = asyncio.create_task(keeper.keep_time(), name="clock")
+        ticking = asyncio.create_task(writer_thread.keep_time(), name="clock")
         status = ""
         while status != "unknown":
             await asyncio.sleep(0.01)
-            ((status, *_),) = await keeper.ask(lambda held: held.store.rows("command", identity))
+            ((status, *_),) = await writer_thread.ask(
+                lambda held: held.store.rows("command", identity)
+            )
         ticking.cancel()
         await asyncio.gather(ticking, return_exceptions=True)
-        await keeper.close()
+        await writer_thread.close()
         return status
 
     assert play(story()) == "unknown"

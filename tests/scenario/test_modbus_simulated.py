@@ -31,7 +31,7 @@ TIMEOUT = 0.25
 
 
 @dataclass
-class House:
+class Building:
     faults: Faults
     counters: Counters
     drivers: dict[str, RegisterDevice] = field(default_factory=dict)
@@ -42,12 +42,12 @@ class House:
 
 
 @asynccontextmanager
-async def house(folder: Path) -> AsyncIterator[House]:
+async def building(folder: Path) -> AsyncIterator[Building]:
     clock = leaping_clock(60)
     now = clock.wall
     with Ledger(folder / "ledger.jsonl", now) as ledger:
         faults = Faults(ledger, now)
-        it = House(faults, Counters())
+        it = Building(faults, Counters())
         plant = Liebert(lambda: Air(21.5, mixing_ratio(21.5, 52.0)))
         units = {
             1: Unit("probe", xy_md02(lambda: it.air[0])),
@@ -97,7 +97,7 @@ SOUND = {"temperature": 21.4, "humidity": 53.2}
 
 def test_every_model_reads_what_its_device_has(play: Play, tmp_path: Path) -> None:
     async def story() -> None:
-        async with house(tmp_path) as it:
+        async with building(tmp_path) as it:
             it.counters.pulse(0, 70_000)
             it.counters.pulse(3, 5)
             assert await it.poll("probe") == SOUND
@@ -116,7 +116,7 @@ def test_a_setpoint_is_written_read_back_and_refused_out_of_limits(
     play: Play, tmp_path: Path
 ) -> None:
     async def story() -> None:
-        async with house(tmp_path) as it:
+        async with building(tmp_path) as it:
             plant = it.drivers["ac"]
             assert await plant.write("temperature_setpoint", 18.5) == 18.5
             assert await plant.write("humidity_setpoint", 50) == 50
@@ -131,7 +131,7 @@ def test_a_setpoint_is_written_read_back_and_refused_out_of_limits(
 
 def test_an_element_without_a_value_is_never_its_last_value(play: Play, tmp_path: Path) -> None:
     async def story() -> None:
-        async with house(tmp_path) as it:
+        async with building(tmp_path) as it:
             await it.poll("probe")
             it.air[0] = NOTHING
             with pytest.raises(BadReplyError, match="exception 4"):
@@ -170,7 +170,7 @@ def test_a_failing_probe_is_told_its_neighbours_live_and_it_comes_back(
     play: Play, tmp_path: Path, what: What
 ) -> None:
     async def story() -> None:
-        async with house(tmp_path) as it:
+        async with building(tmp_path) as it:
             assert await it.poll("probe") == SOUND
             it.faults.begin("probe", what, value=0.4 if what is What.LATE else None)
             it.air[0] = Sample(20.0, 50.0)

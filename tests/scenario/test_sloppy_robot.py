@@ -12,7 +12,7 @@ import pytest
 
 from contracts.records import DeliveryChanged, InputRefused, RobotChanged
 from edge.fleet.delivery_request import delivery_of
-from tests.scenario.test_fleet_deliveries import STEPS, House, wish
+from tests.scenario.test_fleet_deliveries import STEPS, Building, wish
 
 Play = Callable[..., Any]
 BASE = "uagv/v2/Example/WL-001/"
@@ -133,9 +133,9 @@ def header(number: int) -> dict[str, Any]:
 
 
 @asynccontextmanager
-async def sloppy(house: House, fate: str, connection: str) -> AsyncIterator[SloppyRobot]:
-    with house.broker:
-        async with aiomqtt.Client("127.0.0.1", house.broker.port) as client:
+async def sloppy(building: Building, fate: str, connection: str) -> AsyncIterator[SloppyRobot]:
+    with building.broker:
+        async with aiomqtt.Client("127.0.0.1", building.broker.port) as client:
             old = json.dumps({**header(99), "connectionState": connection})
             await client.publish(BASE + "connection", old, qos=1, retain=True)
             robot = SloppyRobot(client, fate)
@@ -150,14 +150,14 @@ async def sloppy(house: House, fate: str, connection: str) -> AsyncIterator[Slop
 @pytest.mark.parametrize("connection", ["ONLINE", "OFFLINE", "CONNECTIONBROKEN"])
 def test_a_sloppy_robot_delivers(play: Play, tmp_path: Path, connection: str) -> None:
     async def story() -> None:
-        house = House(tmp_path)
-        async with sloppy(house, "delivers", connection), house.edge() as dispatcher:
+        building = Building(tmp_path)
+        async with sloppy(building, "delivers", connection), building.edge() as dispatcher:
             for command in ("c1", "c2"):
                 await dispatcher.execute(wish(command))
-                await house.come_to("delivered", delivery_of(command))
-                assert house.steps(delivery_of(command)) == STEPS
-        assert not [one for one in house.records if isinstance(one, InputRefused)]
-        seen = [one.connection for one in house.records if isinstance(one, RobotChanged)]
+                await building.come_to("delivered", delivery_of(command))
+                assert building.steps(delivery_of(command)) == STEPS
+        assert not [one for one in building.records if isinstance(one, InputRefused)]
+        seen = [one.connection for one in building.records if isinstance(one, RobotChanged)]
         assert seen[-1] == "ONLINE"
 
     play(story())
@@ -170,15 +170,15 @@ def test_a_sloppy_robots_failure_is_told(
     play: Play, tmp_path: Path, fate: str, reason: str
 ) -> None:
     async def story() -> None:
-        house = House(tmp_path)
+        building = Building(tmp_path)
         delivery = delivery_of("c1")
-        async with sloppy(house, fate, "ONLINE") as robot, house.edge() as dispatcher:
+        async with sloppy(building, fate, "ONLINE") as robot, building.edge() as dispatcher:
             await dispatcher.execute(wish("c1"))
-            await house.come_to("failed", delivery)
+            await building.come_to("failed", delivery)
             assert robot.orders == 1
         (last,) = (
             one
-            for one in house.records
+            for one in building.records
             if isinstance(one, DeliveryChanged) and one.step == "failed"
         )
         assert reason in last.reason

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from runtime.database import connect
-from wenlan.example.library import House, open_house, prepare
+from wenlan.example.library import Library, open_house, prepare
 from wenlan.example.processes import Supervisor
 from wenlan.process import now
 
@@ -53,15 +53,15 @@ def probes_site(folder: Path, count: int, period: str, delay: str = "15min") -> 
 @contextlib.asynccontextmanager
 async def open_library(
     site: Path, data: Path, *simulate: str, opened: bool = True
-) -> AsyncIterator[tuple[House, Supervisor, asyncio.TaskGroup]]:
+) -> AsyncIterator[tuple[Library, Supervisor, asyncio.TaskGroup]]:
     """Run a library for the length of the block; its processes are ended by their ids."""
-    house = prepare(site, data, 0)
-    supervisor = Supervisor(house.data, now, QUIET)
+    library = prepare(site, data, 0)
+    supervisor = Supervisor(library.data, now, QUIET)
     async with asyncio.TaskGroup() as group:
         try:
             if opened:
-                await open_house(house, supervisor, group, *simulate)
-            yield house, supervisor, group
+                await open_house(library, supervisor, group, *simulate)
+            yield library, supervisor, group
         finally:
             await supervisor.end_all()
 

@@ -19,7 +19,7 @@ from runtime.database import connect
 from runtime.folder import SystemFolder
 from runtime.host import system_host
 from tests.system.library import open_library, probes_site, rows
-from wenlan.example.library import House
+from wenlan.example.library import Library
 from wenlan.example.processes import until
 from wenlan.process import now
 
@@ -31,10 +31,10 @@ POLLS = 360
 """An hour."""
 
 
-async def fill(house: House, ends: Instant) -> None:
+async def fill(library: Library, ends: Instant) -> None:
     """Write the hour into the edge's journal, as the edge would have."""
     host, life = system_host(), "before"
-    cards = build_devices(house.site.edges[0], host, host.clock).cards
+    cards = build_devices(library.site.edges[0], host, host.clock).cards
     layouts = {card.device: card.layouts[0] for card in cards}
     stamp = Stamp(ends, life)
     with ThreadPoolExecutor(1) as executor:
@@ -45,7 +45,7 @@ async def fill(house: House, ends: Instant) -> None:
             lambda: host.secret(8).hex(),
             host.random.random,
         )
-        folder = SystemFolder(house.data)
+        folder = SystemFolder(library.data)
         place = Place(folder, "journal-stacks.sqlite3", connect, host.clock.monotonic)
         async with Journal(place, life, seams, lambda _: life) as journal:
             for poll in range(POLLS):
@@ -66,8 +66,8 @@ async def fill(house: House, ends: Instant) -> None:
                 await journal.step()
 
 
-def stored_before(house: House, at: Instant) -> int:
-    return int(rows(house.data, "SELECT count(*) FROM reading WHERE at < ?", [at])[0][0])
+def stored_before(library: Library, at: Instant) -> int:
+    return int(rows(library.data, "SELECT count(*) FROM reading WHERE at < ?", [at])[0][0])
 
 
 def test_an_hour_of_backlog_is_complete_in_order_and_delays_nothing(
@@ -76,23 +76,27 @@ def test_an_hour_of_backlog_is_complete_in_order_and_delays_nothing(
     site = probes_site(tmp_path, PROBES, "5s")
 
     async def story() -> tuple[Instant, float]:
-        async with open_library(site, tmp_path / "data", opened=False) as (house, keeper, group):
+        async with open_library(site, tmp_path / "data", opened=False) as (
+            library,
+            supervisor,
+            group,
+        ):
             begun = now()
-            await fill(house, begun - STEP)
-            keeper.keep(group, house.broker())
-            keeper.keep(group, house.simulate("--calm"))
-            keeper.keep(group, house.gateway())
+            await fill(library, begun - STEP)
+            supervisor.keep(group, library.broker())
+            supervisor.keep(group, library.simulate("--calm"))
+            supervisor.keep(group, library.gateway())
 
             async def gateway_answers() -> bool:
-                return await house.get("/api/v1/health") is not None
+                return await library.get("/api/v1/health") is not None
 
             await until(gateway_answers, 30, "the gateway answers")
             loop = asyncio.get_running_loop()
             opened = loop.time()
-            keeper.keep(group, house.edges()[0])
+            supervisor.keep(group, library.edges()[0])
 
             async def drained() -> bool:
-                there = await asyncio.to_thread(stored_before, house, begun)
+                there = await asyncio.to_thread(stored_before, library, begun)
                 return there >= POLLS * PROBES * 2
 
             await until(drained, 120, "the backlog is in the store", step=0.5)

@@ -17,7 +17,7 @@ from contracts.messages import Batch
 from contracts.records import Reading
 from contracts.topics import of_edge
 from tests.system.library import open_library, probes_site, rows
-from wenlan.example.library import House
+from wenlan.example.library import Library
 from wenlan.example.processes import until
 from wenlan.process import now
 from wenlan.proofs.report import examine
@@ -49,11 +49,11 @@ def post(url: str, body: bytes, headers: dict[str, str] | None = None) -> tuple[
         return error.code, error.read().decode()
 
 
-async def shout(house: House) -> None:
+async def shout(library: Library) -> None:
     """Send nonsense to every topic, and one batch whose middle record is nonsense."""
     topics = of_edge("test-library", "stacks")
     foreign = of_edge("test-library", "nobody")
-    async with aiomqtt.Client("127.0.0.1", house.broker_port, identifier="nonsense") as client:
+    async with aiomqtt.Client("127.0.0.1", library.broker_port, identifier="nonsense") as client:
         for payload in NONSENSE:
             for topic in (topics.command, topics.ack, foreign.journal, foreign.state):
                 await client.publish(topic, payload, qos=1)
@@ -76,12 +76,12 @@ def test_nonsense_is_counted_and_loses_nothing_else(
     site = probes_site(tmp_path, 3, "1s")
 
     async def story() -> None:
-        async with open_library(site, tmp_path / "data", "--calm") as (house, _, _):
-            await shout(house)
+        async with open_library(site, tmp_path / "data", "--calm") as (library, _, _):
+            await shout(library)
 
             async def odd_batch_is_stored() -> bool:
                 query = "SELECT count(*) FROM reading JOIN point ON id = point WHERE device = 'odd'"
-                return rows(house.data, query) == [(3,)]
+                return rows(library.data, query) == [(3,)]
 
             await until(odd_batch_is_stored, 20, "the good neighbours are stored")
             for path, body in (
@@ -90,17 +90,17 @@ def test_nonsense_is_counted_and_loses_nothing_else(
                 ("/api/v1/alarms/999999/acknowledge", b'{"who": "anna", "comment": ""}'),
                 ("/api/v1/nothing", b"{}"),
             ):
-                status, text = await asyncio.to_thread(post, house.address + path, body)
+                status, text = await asyncio.to_thread(post, library.address + path, body)
                 assert 400 <= status < 500, (path, status, text)
                 assert json.loads(text), "an error says what is wrong, in JSON"
             evil = {"Origin": "http://evil.example"}
             status, _ = await asyncio.to_thread(
-                post, house.address + "/api/v1/commands", b"{}", evil
+                post, library.address + "/api/v1/commands", b"{}", evil
             )
             assert status == 403
 
             async def neighbours_are_live() -> bool:
-                points = await house.get("/api/v1/points")
+                points = await library.get("/api/v1/points")
                 own = [one for one in points if one["path"].startswith("probe-")]
                 return len(own) == 6 and all(one["freshness"] == "live" for one in own)
 

@@ -40,21 +40,21 @@ def test_a_newcomer_sees_each_small_trouble_once_and_nothing_is_lost(
     told: list[str] = []
 
     async def story() -> None:
-        house = prepare(EXAMPLE, tmp_path / "data", 0)
-        pulled = cables(house)
-        house = replace(house, broker_ports={edge: one.port for edge, one in pulled.items()})
-        supervisor = Supervisor(house.data, now, QUIET)
+        library = prepare(EXAMPLE, tmp_path / "data", 0)
+        pulled = cables(library)
+        library = replace(library, broker_ports={edge: one.port for edge, one in pulled.items()})
+        supervisor = Supervisor(library.data, now, QUIET)
         async with asyncio.TaskGroup() as group:
             wires = [group.create_task(one.run(), name="cable") for one in pulled.values()]
             try:
-                await open_house(house, supervisor, group, "--calm")
-                await Script(house, pulled, told.append, now, pace=HASTE).play()
-                await settle(house, supervisor)
+                await open_house(library, supervisor, group, "--calm")
+                await Script(library, pulled, told.append, now, pace=HASTE).play()
+                await settle(library, supervisor)
             finally:
                 await supervisor.end_all()
                 for wire in wires:
                     wire.cancel()
-        report = examine(house.site, house.data)
+        report = examine(library.site, library.data)
         assert report.clean, report.text()
 
     play(story(), within=300)

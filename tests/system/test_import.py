@@ -10,7 +10,7 @@ import pytest
 
 from tests.conftest import data_folder
 from tests.system.library import open_library, probes_site, rows
-from wenlan.example.library import House
+from wenlan.example.library import Library
 
 pytestmark = pytest.mark.system
 
@@ -27,20 +27,20 @@ SELECT count(*), sum(temperature BETWEEN 16 AND 22), sum(humidity BETWEEN 45 AND
 """
 
 
-def take(house: House, file: Path, device: str) -> str:
+def take(library: Library, file: Path, device: str) -> str:
     argv = [sys.executable, "-m", "wenlan", "import", str(file), "--device", device]
-    argv += ["--space", "vault", "--site", str(house.site_path), "--data", str(house.data)]
+    argv += ["--space", "vault", "--site", str(library.site_path), "--data", str(library.data)]
     done = subprocess.run(
-        argv, capture_output=True, text=True, timeout=240, env=_environment(house), check=False
+        argv, capture_output=True, text=True, timeout=240, env=_environment(library), check=False
     )
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 
 
-def _environment(house: House) -> dict[str, str]:
+def _environment(library: Library) -> dict[str, str]:
     import os
 
-    return {**os.environ, **house.environment}
+    return {**os.environ, **library.environment}
 
 
 def test_imported_series_give_the_golden_counts(tmp_path: Path, play: Callable[..., Any]) -> None:
@@ -50,14 +50,14 @@ def test_imported_series_give_the_golden_counts(tmp_path: Path, play: Callable[.
     async def story() -> None:
         import asyncio
 
-        async with open_library(site, tmp_path / "data", "--calm") as (house, _, _):
+        async with open_library(site, tmp_path / "data", "--calm") as (library, _, _):
             for name in ("london_room1", "london_room1case"):
                 file = folder / f"{name}_2024_15min.csv"
-                await asyncio.to_thread(take, house, file, name)
+                await asyncio.to_thread(take, library, file, name)
             # The same file again is the same stream: nothing is stored twice.
             room = folder / "london_room1_2024_15min.csv"
-            await asyncio.to_thread(take, house, room, "london_room1")
-            live = await house.get("/api/v1/alarms")
+            await asyncio.to_thread(take, library, room, "london_room1")
+            live = await library.get("/api/v1/alarms")
             assert not [one for one in live if one["kind"] == "limit"], "a late fact rang"
             assert [one for one in live if one["kind"] == "retrospective"], "nothing was judged"
 

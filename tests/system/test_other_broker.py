@@ -15,7 +15,7 @@ from urllib.parse import quote
 import pytest
 
 from tests.system.library import QUIET, rows
-from wenlan.example.library import House, open_house, prepare
+from wenlan.example.library import Library, open_house, prepare
 from wenlan.example.processes import Part, Supervisor, until
 from wenlan.example.settling import settle
 from wenlan.example.site import EXAMPLE
@@ -26,8 +26,8 @@ pytestmark = pytest.mark.system
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class MosquittoHouse(House):
-    """The same house with another broker in it."""
+class MosquittoLibrary(Library):
+    """The same library with another broker in it."""
 
     def broker(self) -> Part:
         program = shutil.which("mosquitto", path="/usr/sbin:/usr/bin")
@@ -46,27 +46,27 @@ def test_the_library_runs_on_mosquitto_and_survives_its_death(
     async def story() -> None:
         plain = prepare(EXAMPLE, tmp_path / "data", 0)
         fields = {one.name: getattr(plain, one.name) for one in dataclasses.fields(plain)}
-        house = MosquittoHouse(**fields)
-        keeper = Supervisor(house.data, now, QUIET)
+        library = MosquittoLibrary(**fields)
+        supervisor = Supervisor(library.data, now, QUIET)
         async with asyncio.TaskGroup() as group:
             try:
-                await open_house(house, keeper, group, "--calm")
+                await open_house(library, supervisor, group, "--calm")
                 await asyncio.sleep(5)
-                pid = keeper.pid("broker")
+                pid = supervisor.pid("broker")
                 assert pid is not None
                 os.kill(pid, signal.SIGKILL)
-                before = rows(house.data, "SELECT count(*) FROM reading")[0][0]
+                before = rows(library.data, "SELECT count(*) FROM reading")[0][0]
 
                 async def flows_again() -> bool:
                     return bool(
-                        rows(house.data, "SELECT count(*) FROM reading")[0][0] > before + 50
+                        rows(library.data, "SELECT count(*) FROM reading")[0][0] > before + 50
                     )
 
                 await until(flows_again, 60, "readings flow again")
-                await settle(house, keeper)
+                await settle(library, supervisor)
             finally:
-                await keeper.end_all()
-        report = examine(house.site, house.data)
+                await supervisor.end_all()
+        report = examine(library.site, library.data)
         assert report.clean, report.text()
         assert report.loans.loans
         assert report.crossings.visits
@@ -96,7 +96,7 @@ topic read uagv/v2/+/+/connection
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class GuardedHouse(House):
+class GuardedLibrary(Library):
     """Mosquitto with TLS by an authority of its own; each process has a user and few rights."""
 
     def broker(self) -> Part:
@@ -126,7 +126,7 @@ class GuardedHouse(House):
         return Part("broker", [program, "-c", str(settings)])
 
     def part(self, name: str, *arguments: str) -> Part:
-        plain = House.part(self, name, *arguments)
+        plain = Library.part(self, name, *arguments)
         more = {
             "MQTT_USER": name,
             "MQTT_PASSWORD": quote(PASSWORD, safe=""),
@@ -147,25 +147,25 @@ def test_each_process_needs_only_its_own_rights_and_speaks_tls(
     async def story() -> None:
         plain = prepare(site, tmp_path / "data", 0)
         fields = {one.name: getattr(plain, one.name) for one in dataclasses.fields(plain)}
-        house = GuardedHouse(**fields)
-        keeper = Supervisor(house.data, now, QUIET)
+        library = GuardedLibrary(**fields)
+        supervisor = Supervisor(library.data, now, QUIET)
         async with asyncio.TaskGroup() as group:
             try:
-                await open_house(house, keeper, group, "--calm")
+                await open_house(library, supervisor, group, "--calm")
 
                 async def robot_is_there() -> bool:
                     robots = rows(
-                        house.data,
+                        library.data,
                         "SELECT count(*) FROM robot WHERE CAST(body AS TEXT) LIKE '%ONLINE%'",
                     )
                     return bool(robots[0][0])
 
                 await until(robot_is_there, 30, "the robot is there")
-                await settle(house, keeper)
+                await settle(library, supervisor)
             finally:
-                await keeper.end_all()
-        report = examine(house.site, house.data)
+                await supervisor.end_all()
+        report = examine(library.site, library.data)
         assert report.clean, report.text()
-        assert rows(house.data, "SELECT count(*) FROM reading")[0][0] > 100
+        assert rows(library.data, "SELECT count(*) FROM reading")[0][0] > 100
 
     play(story(), within=200)

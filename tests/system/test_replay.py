@@ -36,14 +36,14 @@ def test_the_london_room_arrives_value_for_value(tmp_path: Path, play: Callable[
 
     async def story() -> tuple[list[float], list[float]]:
         replay = ["--replay", str(file), "--speed", "lockstep", "--device", "probe-1"]
-        async with open_library(site, tmp_path / "data", *replay) as (house, _, _):
+        async with open_library(site, tmp_path / "data", *replay) as (library, _, _):
 
             async def all_there() -> bool:
-                return len(rows(house.data, VALUES, ["probe-1/humidity"])) >= len(expected)
+                return len(rows(library.data, VALUES, ["probe-1/humidity"])) >= len(expected)
 
             await until(all_there, 400, "the whole year is in the store", step=1.0)
             return tuple(  # type: ignore[return-value] # two lists, one per point
-                [value for (value,) in rows(house.data, VALUES, [f"probe-1/{name}"])]
+                [value for (value,) in rows(library.data, VALUES, [f"probe-1/{name}"])]
                 for name in ("temperature", "humidity")
             )
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from tests.system.library import open_library, rows
-from wenlan.example.library import House
+from wenlan.example.library import Library
 from wenlan.example.processes import until
 from wenlan.example.site import EXAMPLE
 from wenlan.proofs.ground_truth import read_ledger
@@ -28,9 +28,9 @@ WRITE = {
 }
 
 
-def post(house: House, body: dict[str, Any]) -> tuple[int, dict[str, Any]]:
+def post(library: Library, body: dict[str, Any]) -> tuple[int, dict[str, Any]]:
     request = urllib.request.Request(
-        f"{house.address}/api/v1/commands",
+        f"{library.address}/api/v1/commands",
         json.dumps(body).encode(),
         {"Content-Type": "application/json"},
     )
@@ -41,8 +41,8 @@ def post(house: House, body: dict[str, Any]) -> tuple[int, dict[str, Any]]:
         return error.code, json.load(error)
 
 
-async def card_is_there(house: House) -> bool:
-    devices = await house.get("/api/v1/devices") or []
+async def card_is_there(library: Library) -> bool:
+    devices = await library.get("/api/v1/devices") or []
     return any(one["id"] == "ac-v1" and "write" in one["actions"] for one in devices)
 
 
@@ -50,22 +50,22 @@ def test_a_setpoint_is_written_read_back_and_taken_back(
     tmp_path: Path, play: Callable[..., Any]
 ) -> None:
     async def story() -> None:
-        async with open_library(EXAMPLE, tmp_path / "data", "--calm") as (house, _, _):
-            await until(lambda: card_is_there(house), 20, "the air conditioner's card")
-            status, _ = await asyncio.to_thread(post, house, {**WRITE, "value": 90.0})
+        async with open_library(EXAMPLE, tmp_path / "data", "--calm") as (library, _, _):
+            await until(lambda: card_is_there(library), 20, "the air conditioner's card")
+            status, _ = await asyncio.to_thread(post, library, {**WRITE, "value": 90.0})
             assert status in (409, 422), "out of limits is refused at the desk"
-            status, answer = await asyncio.to_thread(post, house, WRITE)
+            status, answer = await asyncio.to_thread(post, library, WRITE)
             assert status == 202
 
             async def ended() -> bool:
-                command = await house.get(f"/api/v1/commands/{answer['id']}")
+                command = await library.get(f"/api/v1/commands/{answer['id']}")
                 assert command["status"] in ("sent", "done"), command
                 return bool(command["status"] == "done" and command["value"] == 20.5)
 
             await until(ended, 15, "the setpoint is read back")
 
             async def taken_back() -> bool:
-                bodies = rows(house.data, "SELECT body FROM event WHERE kind = 'outcome'")
+                bodies = rows(library.data, "SELECT body FROM event WHERE kind = 'outcome'")
                 return any(json.loads(body)["status"] == "reverted" for (body,) in bodies)
 
             await until(taken_back, 20, "the lease has run out")

@@ -10,7 +10,7 @@ from wenlan.chaos.blows import Blow, Kind
 from wenlan.chaos.broker_watch import BrokerWatch
 from wenlan.chaos.hosts import WELL, Hosts
 from wenlan.chaos.journals import Journals
-from wenlan.example.library import House
+from wenlan.example.library import Library
 from wenlan.example.processes import Supervisor
 from wenlan.proofs.disk_faults import Faults
 from wenlan.proofs.notes import Killed, Notebook
@@ -28,7 +28,7 @@ class Striker:
 
     def __init__(
         self,
-        house: House,
+        library: Library,
         supervisor: Supervisor,
         group: asyncio.TaskGroup,
         notes: Notebook,
@@ -38,11 +38,13 @@ class Striker:
         self._group = group
         self._notes = notes
         self._say = say
-        self._parts = {one.name: one for one in (house.broker(), house.gateway(), *house.edges())}
-        self._edges = [edge.id for edge in house.site.edges]
-        self._hosts = Hosts(house.controls, notes)
-        self._journals = Journals(house.data, notes, say)
-        self._broker = BrokerWatch(house.broker_port, lambda: supervisor.pid("broker"), notes)
+        self._parts = {
+            one.name: one for one in (library.broker(), library.gateway(), *library.edges())
+        }
+        self._edges = [edge.id for edge in library.site.edges]
+        self._hosts = Hosts(library.controls, notes)
+        self._journals = Journals(library.data, notes, say)
+        self._broker = BrokerWatch(library.broker_port, lambda: supervisor.pid("broker"), notes)
         self._lasting: dict[tuple[str, str], asyncio.Task[None]] = {}
         self._courses: dict[Kind, tuple[str, Course]] = {
             Kind.BROKER_AWAY: ("away", self._broker_away),

@@ -19,7 +19,7 @@ from wenlan.chaos.hosts import controls
 from wenlan.chaos.setpoints import Asking, wishes
 from wenlan.chaos.striking import Striker
 from wenlan.example.folder import FolderError
-from wenlan.example.library import House, open_house, prepare
+from wenlan.example.library import Library, open_house, prepare
 from wenlan.example.ports import PortError
 from wenlan.example.processes import Supervisor, until
 from wenlan.example.settling import settle
@@ -66,33 +66,33 @@ async def run_chaos(
 
     Raises FolderError and PortError.
     """
-    house = prepare(site, data, 0, say)
-    edges = tuple(part.name for part in house.edges())
-    house = replace(house, controls=controls(house.data, ["gateway", *edges]))
+    library = prepare(site, data, 0, say)
+    edges = tuple(part.name for part in library.edges())
+    library = replace(library, controls=controls(library.data, ["gateway", *edges]))
     blows = plan(seed, rounds, Cast(edges, away))
     say(f"Chaos with seed {seed}: {hits(blows)}")
-    supervisor = Supervisor(house.data, now, say)
+    supervisor = Supervisor(library.data, now, say)
     failures: list[BaseException] = []
     recovery = FRESH_AGAIN
     try:
         async with asyncio.TaskGroup() as group:
             try:
                 # Chance faults are switched off: every hole must come from a blow.
-                await open_house(house, supervisor, group, "--calm", "--seed", str(seed))
-                recovery = await _strike_all(house, supervisor, group, blows, seed)
-                await settle(house, supervisor)
+                await open_house(library, supervisor, group, "--calm", "--seed", str(seed))
+                recovery = await _strike_all(library, supervisor, group, blows, seed)
+                await settle(library, supervisor)
             finally:
                 await supervisor.end_all()
     except* (TimeoutError, SimulatorError) as failed:
         failures += failed.exceptions
     if failures:
-        say(f"FAILED: {failures[0]}. See {house.data / 'logs'}.")
+        say(f"FAILED: {failures[0]}. See {library.data / 'logs'}.")
         return 1
-    return await _judge(house, recovery)
+    return await _judge(library, recovery)
 
 
-async def _judge(house: House, recovery: float) -> int:
-    report = await asyncio.to_thread(examine, house.site, house.data)
+async def _judge(library: Library, recovery: float) -> int:
+    report = await asyncio.to_thread(examine, library.site, library.data)
     slow = recovery > FRESH_PROMISED
     say(f"\nAll points fresh {recovery:.1f} s after the last blow{' - TOO LATE' if slow else ''}")
     if report.returns:
@@ -106,23 +106,23 @@ async def _judge(house: House, recovery: float) -> int:
 
 
 async def _strike_all(
-    house: House,
+    library: Library,
     supervisor: Supervisor,
     group: asyncio.TaskGroup,
     blows: list[Blow],
     seed: int,
 ) -> float:
     """Strike, with somebody asking for set-points all the while; give how long recovery took."""
-    await until(lambda: _all_live(house, 0), 60, "every point is live at the start")
+    await until(lambda: _all_live(library, 0), 60, "every point is live at the start")
     random = Random(seed)  # noqa: S311 - repeatable, not secret
-    asking = Asking(house.address, house.data, now, random)
-    asker = group.create_task(asking.run(wishes(house.site, random)), name="set-points")
-    striker = Striker(house, supervisor, group, Notebook(house.data, now), say)
+    asking = Asking(library.address, library.data, now, random)
+    asker = group.create_task(asking.run(wishes(library.site, random)), name="set-points")
+    striker = Striker(library, supervisor, group, Notebook(library.data, now), say)
     try:
         await striker.run(blows)
         begun = now()
         fresh = "every point is live, with a value from after the last blow,"
-        await until(lambda: _all_live(house, begun), FRESH_AGAIN, fresh)
+        await until(lambda: _all_live(library, begun), FRESH_AGAIN, fresh)
         recovery = (now() - begun) / SECOND
     finally:
         asking.stop()
@@ -131,9 +131,9 @@ async def _strike_all(
     return recovery
 
 
-async def _all_live(house: House, since: Instant) -> bool:
+async def _all_live(library: Library, since: Instant) -> bool:
     """Say whether every point has a live value measured after `since`: none is only remembered."""
-    points = await house.get("/api/v1/points")
+    points = await library.get("/api/v1/points")
     return bool(points) and all(
         one["freshness"] == "live"
         and one["at"] is not None

@@ -10,7 +10,7 @@ from simulators.errors import SimulatorError
 from wenlan import process
 from wenlan.example.cable import Cable
 from wenlan.example.folder import FolderError
-from wenlan.example.library import House, open_house, prepare
+from wenlan.example.library import Library, open_house, prepare
 from wenlan.example.ports import PortError
 from wenlan.example.processes import Supervisor
 from wenlan.example.settling import settle
@@ -70,37 +70,37 @@ def run(options: argparse.Namespace) -> int:
         calm=options.calm,
     )
     try:
-        house = prepare(plan.site, plan.data, plan.http_port, say, keep=plan.keep)
+        library = prepare(plan.site, plan.data, plan.http_port, say, keep=plan.keep)
     except (FolderError, PortError, OSError) as error:
         print(f"wenlan demo: {error}", file=sys.stderr)
         return 2
-    return process.run(run_demo(plan, house))
+    return process.run(run_demo(plan, library))
 
 
-async def run_demo(plan: Plan, house: House) -> int:
+async def run_demo(plan: Plan, library: Library) -> int:
     """Run the library; with a duration, stop by itself and say what happened."""
-    pulled = {} if plan.calm else cables(house)
-    house = replace(house, broker_ports={edge: cable.port for edge, cable in pulled.items()})
-    supervisor = Supervisor(house.data, now, say)
-    say(f"Opening {_title(house)}")
-    say(f"  files      {house.data}")
+    pulled = {} if plan.calm else cables(library)
+    library = replace(library, broker_ports={edge: cable.port for edge, cable in pulled.items()})
+    supervisor = Supervisor(library.data, now, say)
+    say(f"Opening {_title(library)}")
+    say(f"  files      {library.data}")
     try:
-        failure = await _open(plan, house, supervisor, pulled)
+        failure = await _open(plan, library, supervisor, pulled)
     except asyncio.CancelledError:
         if plan.duration is None:
             return 0
         say("Stopped before its time: nothing was compared.")
         return STOPPED
     if failure is not None:
-        say(f"FAILED: {failure}. See {house.data / 'logs'}.")
+        say(f"FAILED: {failure}. See {library.data / 'logs'}.")
         return 1
-    report = await asyncio.to_thread(examine, house.site, house.data)
+    report = await asyncio.to_thread(examine, library.site, library.data)
     say("\n" + report.text())
     return 0 if report.clean else 1
 
 
 async def _open(
-    plan: Plan, house: House, supervisor: Supervisor, pulled: dict[str, Cable]
+    plan: Plan, library: Library, supervisor: Supervisor, pulled: dict[str, Cable]
 ) -> BaseException | None:
     """Run everything and end everything; give what failed, if something did."""
     failures: list[BaseException] = []
@@ -108,7 +108,7 @@ async def _open(
         async with asyncio.TaskGroup() as group:
             wires = [group.create_task(one.run(), name="cable") for one in pulled.values()]
             try:
-                await _live(plan, house, supervisor, group, pulled)
+                await _live(plan, library, supervisor, group, pulled)
             except asyncio.CancelledError:
                 say("\nClosing …")
                 raise
@@ -132,21 +132,21 @@ async def _end(supervisor: Supervisor) -> None:
 
 async def _live(
     plan: Plan,
-    house: House,
+    library: Library,
     supervisor: Supervisor,
     group: asyncio.TaskGroup,
     pulled: dict[str, Cable],
 ) -> None:
     # What fails, and when, is told by the script: the simulators leave nothing to chance.
     words = ("--calm", "--pace", str(plan.pace), "--seed", str(plan.seed))
-    await open_house(house, supervisor, group, *words)
-    say(f"\nOpen  {house.address}\n")
+    await open_house(library, supervisor, group, *words)
+    say(f"\nOpen  {library.address}\n")
     if plan.duration is None:
         say("Stop with Ctrl-C.")
     script = None
     if not plan.calm:
-        new = house.claim is None or not house.claim.kept
-        playing = Script(house, pulled, say, now).run(plan.seed, planned=new)
+        new = library.claim is None or not library.claim.kept
+        playing = Script(library, pulled, say, now).run(plan.seed, planned=new)
         script = group.create_task(playing, name="small troubles")
     try:
         await _count_down(plan.duration)
@@ -155,11 +155,11 @@ async def _live(
             script.cancel()
             await asyncio.wait((script,))
     say("Closing: the readers finish, the journals empty …")
-    await settle(house, supervisor)
+    await settle(library, supervisor)
 
 
-def _title(house: House) -> str:
-    name = house.site.name
+def _title(library: Library) -> str:
+    name = library.site.name
     return name.en if name.en == name.zh else f"{name.en} · {name.zh}"
 
 

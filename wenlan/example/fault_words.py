@@ -113,7 +113,7 @@ SEEN: dict[type, dict[What, str]] = {
     TagReaderDevice: {What.REMOVED: UNDONE, What.LOCKED: UNDONE},
     ModbusDevice: {
         What.FROZEN: FLAT,
-        What.POWER_ON: "implausible, then UNKNOWN after {wait:g} s: 85 °C is no air of a house.",
+        What.POWER_ON: "implausible, then UNKNOWN after {wait:g} s: 85 °C is no air of a building.",
         What.WARM: "a curve that climbs; an alarm when it is outside its limits for their delay.",
         What.TRIP: "the unit's own alarm; the room drifts off slowly.",
         What.RESET: "a flagged count of unknown size, and no false visitors.",

@@ -22,7 +22,7 @@ from wenlan.site_rules import load_checked_site
 
 
 @dataclass(frozen=True, slots=True)
-class House:
+class Library:
     """What the processes of one library are told."""
 
     site: Site
@@ -32,7 +32,7 @@ class House:
     broker_port: int
     environment: dict[str, str] = field(default_factory=dict)
     claim: Claim | None = None
-    """Holds the folder for as long as the house stands."""
+    """Holds the folder for as long as the library runs."""
     broker_ports: dict[str, int] = field(default_factory=dict)
     """For edges that reach the broker by another port than everybody."""
     controls: Mapping[str, Path] = field(default_factory=dict)
@@ -100,7 +100,7 @@ def prepare(
     say: Callable[[str], None] = lambda _: None,
     *,
     keep: bool = False,
-) -> House:
+) -> Library:
     """Choose ports, read the site, and begin a building in `data` (with `keep`, go on with one).
 
     With `http_port` 0 every port is one that the system chooses. Raises ConfigError, FolderError,
@@ -130,41 +130,43 @@ def prepare(
     claimed.note(process=os.getpid(), address=environment["WENLAN_GATEWAY_URL"])
     shared = {key: value for key, value in environment.items() if "PASSWORD" not in key}
     (data / ENVIRONMENT).write_text(json.dumps(shared, indent=2), encoding="utf-8")
-    return House(site, site_path.resolve(), data, port, broker_port, environment, claimed)
+    return Library(site, site_path.resolve(), data, port, broker_port, environment, claimed)
 
 
 async def open_house(
-    house: House, supervisor: Supervisor, group: asyncio.TaskGroup, *simulate: str
+    library: Library, supervisor: Supervisor, group: asyncio.TaskGroup, *simulate: str
 ) -> None:
     """Start everything in order; raise TimeoutError naming the part that does not come up."""
-    supervisor.keep(group, house.broker())
+    supervisor.keep(group, library.broker())
 
     async def broker_listens() -> bool:
         try:
-            _, writer = await asyncio.open_connection("127.0.0.1", house.broker_port)
+            _, writer = await asyncio.open_connection("127.0.0.1", library.broker_port)
         except OSError:
             return False
         writer.close()
         return True
 
     await until(broker_listens, 20, "the broker takes connections")
-    supervisor.say(f"  broker     mqtt://127.0.0.1:{house.broker_port}")
-    supervisor.keep(group, house.simulate(*simulate))
-    supervisor.say(f"  devices    {sum(1 for _ in house.site.devices())} on real sockets and lines")
-    supervisor.keep(group, house.gateway())
+    supervisor.say(f"  broker     mqtt://127.0.0.1:{library.broker_port}")
+    supervisor.keep(group, library.simulate(*simulate))
+    supervisor.say(
+        f"  devices    {sum(1 for _ in library.site.devices())} on real sockets and lines"
+    )
+    supervisor.keep(group, library.gateway())
 
     async def gateway_answers() -> bool:
-        return await house.get("/api/v1/health") is not None
+        return await library.get("/api/v1/health") is not None
 
     await until(gateway_answers, 30, "the gateway answers")
     supervisor.say("  gateway    answers")
-    for part in house.edges():
+    for part in library.edges():
         supervisor.keep(group, part)
 
     async def edges_are_online() -> bool:
-        edges = await house.get("/api/v1/edges") or []
+        edges = await library.get("/api/v1/edges") or []
         online = {one["id"] for one in edges if one.get("online")}
-        return online >= {edge.id for edge in house.site.edges}
+        return online >= {edge.id for edge in library.site.edges}
 
     await until(edges_are_online, 30, "every edge is online")
-    supervisor.say(f"  edges      {', '.join(edge.id for edge in house.site.edges)} online")
+    supervisor.say(f"  edges      {', '.join(edge.id for edge in library.site.edges)} online")

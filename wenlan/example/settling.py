@@ -4,7 +4,7 @@ import asyncio
 from contextlib import closing
 
 from runtime.database import connect, rows
-from wenlan.example.library import House
+from wenlan.example.library import Library
 from wenlan.example.orders import send
 from wenlan.example.processes import Supervisor, until
 from wenlan.proofs.numbers import committed, journals
@@ -17,44 +17,44 @@ LAST_OUTCOME = 75.0
 """Seconds after which the last command has an outcome, or nobody can tell how it ended."""
 
 
-async def settle(house: House, supervisor: Supervisor) -> None:
+async def settle(library: Library, supervisor: Supervisor) -> None:
     """Let the readers finish, end the edges, and wait until the gateway has everything.
 
     Raises TimeoutError that names what did not come to rest.
     """
-    await send(house.control_port, {"do": "quiet"})
+    await send(library.control_port, {"do": "quiet"})
 
     async def nobody_is_busy() -> bool:
-        state = await send(house.control_port, {"do": "state"})
+        state = await send(library.control_port, {"do": "state"})
         return not state["busy"]
 
     async def every_command_ended() -> bool:
-        return await asyncio.to_thread(_every_command_ended, house)
+        return await asyncio.to_thread(_every_command_ended, library)
 
     await until(nobody_is_busy, LAST_READERS, "the last readers and the robot have finished")
     await until(every_command_ended, LAST_OUTCOME, "every command has an outcome")
     # What the last of them did must still be polled and journalled.
     await asyncio.sleep(3.0)
-    for edge in house.edges():
+    for edge in library.edges():
         await supervisor.end(edge.name)
 
     async def everything_is_stored() -> bool:
-        return await asyncio.to_thread(_everything_is_stored, house)
+        return await asyncio.to_thread(_everything_is_stored, library)
 
     await until(everything_is_stored, DRAIN, "the gateway has everything the journals held")
     await supervisor.end_all()
 
 
-def _every_command_ended(house: House) -> bool:
-    with closing(connect(house.data / "store.sqlite3", read_only=True)) as store:
+def _every_command_ended(library: Library) -> bool:
+    with closing(connect(library.data / "store.sqlite3", read_only=True)) as store:
         return not rows(store, "SELECT 1 FROM command WHERE status = 'sent' LIMIT 1")
 
 
-def _everything_is_stored(house: House) -> bool:
-    with closing(connect(house.data / "store.sqlite3", read_only=True)) as store:
+def _everything_is_stored(library: Library) -> bool:
+    with closing(connect(library.data / "store.sqlite3", read_only=True)) as store:
         return not any(
             len(stored.missing(*one))
-            for journal in journals(house.data)
+            for journal in journals(library.data)
             for stored in [committed(store, journal.stream)]
             for one in journal.held
         )

@@ -21,7 +21,7 @@ from simulators.faults import What, mishaps
 from simulators.modbus.site_devices import PROBES
 from wenlan.example.cable import Cable
 from wenlan.example.fault_words import explain
-from wenlan.example.library import House
+from wenlan.example.library import Library
 from wenlan.example.orders import send
 
 LONGEST_DELAY = 60.0
@@ -61,15 +61,15 @@ class Script:
 
     def __init__(
         self,
-        house: House,
+        library: Library,
         cables: dict[str, Cable],
         say: Callable[[str], None],
         now: Callable[[], Instant],
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         pace: Pace = Pace(),  # noqa: B008 - a constant
     ) -> None:
-        self._house = house
-        self._site = house.site
+        self._house = library
+        self._site = library.site
         self._cables = cables
         self._say = say
         self._now = now
@@ -272,19 +272,19 @@ class Script:
         self._say(f"{at}  {text}" + (f"\n          see  {where}" if where else ""))
 
 
-def cables(house: House) -> dict[str, Cable]:
+def cables(library: Library) -> dict[str, Cable]:
     """Give the edge whose network cable can be pulled one: it has probes, and no robots."""
-    if "WENLAN_BROKER_PORT" not in house.environment:
+    if "WENLAN_BROKER_PORT" not in library.environment:
         return {}
-    for edge in house.site.edges:
+    for edge in library.site.edges:
         links_robots = any(isinstance(link, Vda5050) for link in edge.links)
         if not links_robots and any(one.model in PROBES for one in edge.devices()):
-            return {edge.id: Cable(house.broker_port)}
+            return {edge.id: Cable(library.broker_port)}
     return {}
 
 
-async def _temperature(house: House, space: str) -> float:
-    told = await house.get(f"/api/v1/spaces/{space}") or {"gauges": []}
+async def _temperature(library: Library, space: str) -> float:
+    told = await library.get(f"/api/v1/spaces/{space}") or {"gauges": []}
     values = (
         one["value"]
         for one in told["gauges"]

@@ -10,9 +10,6 @@ from wenlan.proofs.notes import Notes
 
 PROMISED = 2.0
 """Seconds from the broker's return until live values of each edge are in the store."""
-GRANTED = 1.0
-"""Seconds more before a run fails: an edge that is back before its gateway sends its first values
-to nobody, and the next come with the next poll. The figure itself is always told."""
 BEFORE, AFTER = 12 * SECOND, 4 * SECOND
 """An edge or a gateway that was struck so near to the broker's return has more to do than that."""
 LONGEST = 60 * SECOND
@@ -44,7 +41,7 @@ def too_late(measured: list[Return]) -> list[str]:
         f"the first live value of edge {one.edge} came {one.seconds:.1f} s after the broker"
         f" was back at {one.at}"
         for one in measured
-        if one.seconds > PROMISED + GRANTED
+        if one.seconds > PROMISED
     ]
 
 

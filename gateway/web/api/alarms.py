@@ -9,7 +9,7 @@ from pydantic import BaseModel, Field
 from contracts.instants import moment
 from gateway.alarms import readers as alarm_readers
 from gateway.web.api.window import BODY, Comment, Limit, Who, when
-from gateway.web.cache import Board
+from gateway.web.cache import Cache
 from gateway.web.problems import documented, unknown
 
 State = Literal[
@@ -67,18 +67,18 @@ def alarm_body(row: alarm_readers.Alarm) -> AlarmBody:
     return AlarmBody.model_validate(given)
 
 
-async def find_alarm(board: Board, identity: int) -> alarm_readers.Alarm:
+async def find_alarm(cache: Cache, identity: int) -> alarm_readers.Alarm:
     """Find an alarm; raise Problem."""
     row = None
     if 0 <= identity < 2**62:
-        row = await board.parts.archive.ask(alarm_readers.alarm, identity)
+        row = await cache.parts.archive.ask(alarm_readers.alarm, identity)
     if row is None:
         raise unknown("alarm", identity, "/api/v1/alarms?state=all")
     return row
 
 
-def add(api: APIRouter, board: Board) -> None:
-    parts = board.parts
+def add(api: APIRouter, cache: Cache) -> None:
+    parts = cache.parts
 
     @api.get("/alarms", tags=["alarms"], responses=documented(422))
     async def alarms(
@@ -96,18 +96,18 @@ def add(api: APIRouter, board: Board) -> None:
     @api.get("/alarms/{alarm}", tags=["alarms"], responses=documented(404))
     async def alarm(alarm: int) -> AlarmBody:
         """Give one alarm."""
-        return alarm_body(await find_alarm(board, alarm))
+        return alarm_body(await find_alarm(cache, alarm))
 
     @api.post("/alarms/{alarm}/acknowledge", tags=["alarms"], responses=documented(*BODY, 404, 409))
     async def acknowledge(alarm: int, body: Acknowledgement) -> AlarmBody:
         """Say that somebody knows of an alarm."""
-        await find_alarm(board, alarm)
-        await parts.desk.acknowledge(alarm, body.who, body.comment)
-        return alarm_body(await find_alarm(board, alarm))
+        await find_alarm(cache, alarm)
+        await parts.requests.acknowledge(alarm, body.who, body.comment)
+        return alarm_body(await find_alarm(cache, alarm))
 
     @api.post("/alarms/{alarm}/comment", tags=["alarms"], responses=documented(*BODY, 404))
     async def comment(alarm: int, body: Remark) -> AlarmBody:
         """Write something next to an alarm."""
-        await find_alarm(board, alarm)
-        await parts.desk.comment(alarm, body.who, body.comment)
-        return alarm_body(await find_alarm(board, alarm))
+        await find_alarm(cache, alarm)
+        await parts.requests.comment(alarm, body.who, body.comment)
+        return alarm_body(await find_alarm(cache, alarm))

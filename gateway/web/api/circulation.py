@@ -8,7 +8,7 @@ from pydantic import BaseModel, Field
 from contracts.instants import HOUR, moment
 from gateway.circulation import readers as loan_readers
 from gateway.web.api.window import Limit, window
-from gateway.web.cache import Board
+from gateway.web.cache import Cache
 from gateway.web.problems import documented
 
 
@@ -33,8 +33,8 @@ def loan_body(row: loan_readers.Loan) -> LoanBody:
     return LoanBody.model_validate(row._asdict() | times)
 
 
-def add(api: APIRouter, board: Board) -> None:
-    parts = board.parts
+def add(api: APIRouter, cache: Cache) -> None:
+    parts = cache.parts
 
     @api.get("/loans", tags=["kiosks"], responses=documented(422))
     async def loans(

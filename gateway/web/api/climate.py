@@ -15,7 +15,7 @@ from gateway.devices import readers as device_readers
 from gateway.devices.snapshot import Freshness, Picture
 from gateway.web.api.site import NameBody
 from gateway.web.api.window import when, window
-from gateway.web.cache import Board
+from gateway.web.cache import Cache
 from gateway.web.problems import documented, unknown
 
 MOST_BUCKETS = 5000
@@ -160,32 +160,32 @@ def point_body(row: device_readers.Point, picture: Picture) -> PointBody:
     )
 
 
-def add(api: APIRouter, board: Board) -> None:
-    _add_spaces(api, board)
-    _add_points(api, board)
+def add(api: APIRouter, cache: Cache) -> None:
+    _add_spaces(api, cache)
+    _add_points(api, cache)
 
 
-def _add_spaces(api: APIRouter, board: Board) -> None:
-    parts = board.parts
+def _add_spaces(api: APIRouter, cache: Cache) -> None:
+    parts = cache.parts
 
     @api.get("/spaces", tags=["building"])
     async def spaces() -> list[SpaceBody]:
         """Give every space as it is now."""
-        tiles = await board.tiles(parts.live.picture)
+        tiles = await cache.tiles(parts.live.picture)
         return [space_body(one, tiles[one.id]) for one in parts.site.spaces]
 
     @api.get("/spaces/{space}", tags=["building"], responses=documented(404))
     async def space(space: str) -> SpaceBody:
         """Give one space as it is now."""
-        tiles = await board.tiles(parts.live.picture)
+        tiles = await cache.tiles(parts.live.picture)
         for one in parts.site.spaces:
             if one.id == space:
                 return space_body(one, tiles[one.id])
         raise unknown("space", space, "/api/v1/spaces")
 
 
-def _add_points(api: APIRouter, board: Board) -> None:
-    parts = board.parts
+def _add_points(api: APIRouter, cache: Cache) -> None:
+    parts = cache.parts
 
     @api.get("/points", tags=["building"])
     async def points(space: str = "", device: str = "") -> list[PointBody]:
@@ -193,17 +193,17 @@ def _add_points(api: APIRouter, board: Board) -> None:
         picture = parts.live.picture
         return [
             point_body(row, picture)
-            for row in (await board.roster()).points.values()
+            for row in (await cache.inventory()).points.values()
             if (not space or row.space == space) and (not device or row.device == device)
         ]
 
     @api.get("/points/{device}/{name}", tags=["building"], responses=documented(404))
     async def point(device: str, name: str) -> PointBody:
         """Give one point as it is now."""
-        row = (await board.roster()).points.get(f"{device}/{name}")
+        row = (await cache.inventory()).points.get(f"{device}/{name}")
         if row is None:
             raise unknown("point", f"{device}/{name}", "/api/v1/points")
-        return point_body(row, board.parts.live.picture)
+        return point_body(row, cache.parts.live.picture)
 
     @api.get("/points/{device}/{name}/series", tags=["building"], responses=documented(404, 422))
     async def point_series(
@@ -215,9 +215,9 @@ def _add_points(api: APIRouter, board: Board) -> None:
     ) -> SeriesBody:
         """Give the good values of a point over a window (by default the last day), thinned."""
         path = f"{device}/{name}"
-        begin, end = window(since, until, board.parts.now(), 24 * HOUR)
-        row = (await board.roster()).points.get(path)
-        found = await board.parts.archive.ask(series.of_point, path, begin, end, buckets)
+        begin, end = window(since, until, cache.parts.now(), 24 * HOUR)
+        row = (await cache.inventory()).points.get(path)
+        found = await cache.parts.archive.ask(series.of_point, path, begin, end, buckets)
         if row is None or found is None:
             raise unknown("point", path, "/api/v1/points")
         return SeriesBody(

@@ -9,7 +9,7 @@ from contracts.instants import moment
 from gateway.commands import readers as command_readers
 from gateway.commands.requests import Order
 from gateway.web.api.window import BODY, Limit, Name, Who, when
-from gateway.web.cache import Board
+from gateway.web.cache import Cache
 from gateway.web.problems import documented, unknown
 
 
@@ -75,8 +75,8 @@ def command_body(row: command_readers.Order) -> CommandBody:
     )
 
 
-def add(api: APIRouter, board: Board) -> None:
-    parts = board.parts
+def add(api: APIRouter, cache: Cache) -> None:
+    parts = cache.parts
 
     @api.post(
         "/commands",
@@ -87,7 +87,7 @@ def add(api: APIRouter, board: Board) -> None:
     async def ask(body: CommandRequest) -> CommandTaken:
         """Keep and send a command. What became of it is asked for by its id."""
         order = Order(body.device, body.action, body.point, body.value, body.lease, body.arguments)
-        return CommandTaken(id=await parts.desk.command(order, body.who))
+        return CommandTaken(id=await parts.requests.command(order, body.who))
 
     @api.get("/commands", tags=["commands"], responses=documented(422))
     async def commands(device: str = "", limit: Limit = 50) -> list[CommandBody]:

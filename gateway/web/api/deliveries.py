@@ -11,7 +11,7 @@ from contracts.instants import Instant, moment, span
 from contracts.records import RobotChanged
 from gateway.deliveries import readers as delivery_readers
 from gateway.web.api.window import Limit, when
-from gateway.web.cache import Board
+from gateway.web.cache import Cache
 from gateway.web.problems import documented
 
 UNKNOWN = "UNKNOWN"
@@ -98,8 +98,8 @@ def robot_body(
     )
 
 
-async def robots_now(board: Board) -> list[RobotBody]:
-    parts = board.parts
+async def robots_now(cache: Cache) -> list[RobotBody]:
+    parts = cache.parts
     told = {row.robot: row for row in await parts.archive.ask(delivery_readers.robots)}
     online = parts.live.picture.edges
     return [
@@ -109,8 +109,8 @@ async def robots_now(board: Board) -> list[RobotBody]:
     ]
 
 
-def add(api: APIRouter, board: Board) -> None:
-    parts = board.parts
+def add(api: APIRouter, cache: Cache) -> None:
+    parts = cache.parts
 
     @api.get("/deliveries", tags=["robots"], responses=documented(422))
     async def deliveries(limit: Limit = 50) -> list[DeliveryBody]:
@@ -121,4 +121,4 @@ def add(api: APIRouter, board: Board) -> None:
     @api.get("/robots", tags=["robots"])
     async def robots() -> list[RobotBody]:
         """Give every robot as it is now."""
-        return await robots_now(board)
+        return await robots_now(cache)

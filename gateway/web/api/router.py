@@ -16,13 +16,13 @@ from gateway.web.api import (
     system,
     visits,
 )
-from gateway.web.cache import Board
+from gateway.web.cache import Cache
 
 SUBJECTS = (site, climate, visits, alarms, circulation, deliveries, commands, system)
 
 
-def routes(board: Board) -> APIRouter:
+def routes(cache: Cache) -> APIRouter:
     api = APIRouter()
     for subject in SUBJECTS:
-        subject.add(api, board)
+        subject.add(api, cache)
     return api

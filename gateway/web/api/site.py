@@ -8,7 +8,7 @@ from pydantic import BaseModel, Field
 from config.site import Site
 from contracts.instants import Instant, moment
 from gateway.web.api.window import calendar_of
-from gateway.web.cache import Board
+from gateway.web.cache import Cache
 
 
 class NameBody(BaseModel):
@@ -40,8 +40,8 @@ def site_body(one: Site, now: Instant) -> SiteBody:
     )
 
 
-def add(api: APIRouter, board: Board) -> None:
-    parts = board.parts
+def add(api: APIRouter, cache: Cache) -> None:
+    parts = cache.parts
 
     @api.get("/site", tags=["building"])
     async def site() -> SiteBody:

@@ -13,7 +13,7 @@ from gateway.devices import readers as device_readers
 from gateway.devices.snapshot import Freshness, Picture
 from gateway.ingest import readers as ingest_readers
 from gateway.web.api.window import Limit, Share, when
-from gateway.web.cache import Board
+from gateway.web.cache import Cache
 from gateway.web.problems import documented
 
 UNHEARD = "unheard"
@@ -178,10 +178,10 @@ def gap_body(row: ingest_readers.Gap) -> GapBody:
     return GapBody.model_validate(row._asdict() | times)
 
 
-async def edges_now(board: Board) -> list[EdgeBody]:
-    archive, picture = board.parts.archive, board.parts.live.picture
+async def edges_now(cache: Cache) -> list[EdgeBody]:
+    archive, picture = cache.parts.archive, cache.parts.live.picture
     rows = {row.id: row for row in await archive.ask(device_readers.edges)}
-    for one in board.parts.site.edges:
+    for one in cache.parts.site.edges:
         unheard = Presence(one.id, online=False)
         rows.setdefault(
             one.id, device_readers.Edge(one.id, online=False, changed=0, presence=unheard)
@@ -193,9 +193,9 @@ async def edges_now(board: Board) -> list[EdgeBody]:
     ]
 
 
-async def health_now(board: Board) -> HealthBody:
+async def health_now(cache: Cache) -> HealthBody:
     """Count what the gateway has and what it refused."""
-    parts = board.parts
+    parts = cache.parts
     totals = await parts.archive.ask(ingest_readers.totals)
     tallies = await parts.archive.ask(ingest_readers.tallies)
     picture = parts.live.picture
@@ -213,23 +213,23 @@ async def health_now(board: Board) -> HealthBody:
         live_points=live,
         edges_online=sum(picture.edges.values()),
         tallies=tallies,
-        problems=dict(sorted(board.counts.by_code.items())),
+        problems=dict(sorted(cache.counts.by_code.items())),
     )
 
 
-def add(api: APIRouter, board: Board) -> None:
-    parts = board.parts
+def add(api: APIRouter, cache: Cache) -> None:
+    parts = cache.parts
 
     @api.get("/devices", tags=["house"])
     async def devices() -> list[DeviceBody]:
         """Give every device as its card describes it."""
         picture = parts.live.picture
-        return [device_body(row, picture) for row in (await board.roster()).devices.values()]
+        return [device_body(row, picture) for row in (await cache.inventory()).devices.values()]
 
     @api.get("/edges", tags=["house"])
     async def edges() -> list[EdgeBody]:
         """Give every edge and its journals."""
-        return await edges_now(board)
+        return await edges_now(cache)
 
     @api.get("/gaps", tags=["house"], responses=documented(422))
     async def gaps(limit: Limit = 500) -> list[GapBody]:
@@ -239,4 +239,4 @@ def add(api: APIRouter, board: Board) -> None:
     @api.get("/health", tags=["house"], responses=documented(503))
     async def health() -> HealthBody:
         """Count what the gateway has and what it refused; 503 when its store cannot be read."""
-        return await health_now(board)
+        return await health_now(cache)

@@ -14,7 +14,7 @@ from gateway.footfall import visit_days
 from gateway.footfall.visit_days import Direction, GateDay
 from gateway.web.api.site import NameBody
 from gateway.web.api.window import Share, calendar_of
-from gateway.web.cache import Board
+from gateway.web.cache import Cache
 from gateway.web.problems import Problem, documented, unknown
 
 DAY = timedelta(days=1)
@@ -100,22 +100,22 @@ def _spans(direction: str, counted: Direction | None) -> list[SpanBody]:
     ]
 
 
-def find_gate(board: Board, name: str) -> Gate:
+def find_gate(cache: Cache, name: str) -> Gate:
     """Find a gate; raise Problem."""
-    for gate in board.parts.site.gates:
+    for gate in cache.parts.site.gates:
         if gate.id == name:
             return gate
     raise unknown("gate", name, "/api/v1/visits")
 
 
 async def gate_days(
-    board: Board, gates: tuple[Gate, ...], days: list[date], kept: int = 0
+    cache: Cache, gates: tuple[Gate, ...], days: list[date], kept: int = 0
 ) -> list[visit_days.GateDay]:
     """Give the library-days of gates, each at most `kept` microseconds old."""
-    return [await board.gate_day(gate, day, kept) for gate in gates for day in days]
+    return [await cache.gate_day(gate, day, kept) for gate in gates for day in days]
 
 
-def add(api: APIRouter, board: Board) -> None:
+def add(api: APIRouter, cache: Cache) -> None:
     @api.get(
         "/visits",
         tags=["building"],
@@ -133,14 +133,14 @@ def add(api: APIRouter, board: Board) -> None:
         if_none_match: Annotated[str, Header()] = "",
     ) -> object:
         """Give visits by gate, library-day and hour: `days` days that end with `day` (today)."""
-        calendar = calendar_of(board.parts.site)
-        last = day or calendar.day_of(board.parts.now())
+        calendar = calendar_of(cache.parts.site)
+        last = day or calendar.day_of(cache.parts.now())
         if not date(1980, 1, 1) <= last <= date(9990, 1, 1):
             raise Problem(422, "bad-day", f"{last} is no day of this library", "give another day")
-        gates = (find_gate(board, gate),) if gate else board.parts.site.gates
+        gates = (find_gate(cache, gate),) if gate else cache.parts.site.gates
         wanted = [last - n * DAY for n in reversed(range(days))]
-        rows = await gate_days(board, gates, wanted)
-        bodies = [gate_day_body(find_gate(board, row.gate), row, calendar) for row in rows]
+        rows = await gate_days(cache, gates, wanted)
+        bodies = [gate_day_body(find_gate(cache, row.gate), row, calendar) for row in rows]
         text = "".join(body.model_dump_json() for body in bodies)
         tag = f'"{hashlib.sha256(text.encode()).hexdigest()[:32]}"'
         headers = {"ETag": tag, "Cache-Control": "no-cache"}

@@ -8,24 +8,24 @@ from starlette.responses import Response
 
 from config.site import Site
 from gateway.alarms import readers as alarm_readers
-from gateway.climate.conditions import Roster
-from gateway.web.cache import Board
+from gateway.climate.conditions import Inventory
+from gateway.web.cache import Cache
 from gateway.web.console import wording
-from gateway.web.console.locale import Speech
+from gateway.web.console.locale import Locale
 from gateway.web.console.page import Frame
 
 STATES = ("open", "unacknowledged", "acknowledged", "returned-unacknowledged", "normal", "all")
 
 
 def add(router: APIRouter, frame: Frame) -> None:
-    board = frame.board
+    cache = frame.cache
 
     @router.get("/alarms")
     async def alarms(request: Request) -> Response:
-        return frame.page(request, "alarms", **await alarms_context(board, request))
+        return frame.page(request, "alarms", **await alarms_context(cache, request))
 
 
-async def alarms_context(board: Board, request: Request) -> dict[str, Any]:
+async def alarms_context(cache: Cache, request: Request) -> dict[str, Any]:
     query = request.query_params
     state = query.get("state", "open")
     wanted = alarm_readers.Wanted(
@@ -35,33 +35,33 @@ async def alarms_context(board: Board, request: Request) -> dict[str, Any]:
         query.get("priority", ""),
         200,
     )
-    roster = await board.roster()
-    rows = await board.parts.archive.ask(alarm_readers.alarms, wanted)
+    inventory = await cache.inventory()
+    rows = await cache.parts.archive.ask(alarm_readers.alarms, wanted)
     return {
         "alarms": rows,
         "wanted": wanted,
         "states": STATES,
-        "name_of": lambda row, speech: alarm_name(board.parts.site, roster, row, speech),
-        "guidance": lambda row, speech: guidance(board.parts.site, row, speech),
+        "name_of": lambda row, locale: alarm_name(cache.parts.site, inventory, row, locale),
+        "guidance": lambda row, locale: guidance(cache.parts.site, row, locale),
         "problem": "",
         "problem_of": 0,
     }
 
 
-def alarm_name(site: Site, roster: Roster, row: alarm_readers.Alarm, speech: Speech) -> str:
+def alarm_name(site: Site, inventory: Inventory, row: alarm_readers.Alarm, locale: Locale) -> str:
     """Say what the source of an alarm is called, in its space."""
-    device = roster.devices.get(row.source.split("/")[0])
+    device = inventory.devices.get(row.source.split("/")[0])
     if row.kind in ("edge-silence", "journal-fill", "journal", "clock"):
         edge = next((one for one in site.edges if one.id == row.source), None)
-        return speech.name(edge.name, edge.id) if edge else row.source
-    name = speech.title(device.card.name, device.id) if device else row.source
+        return locale.name(edge.name, edge.id) if edge else row.source
+    name = locale.title(device.card.name, device.id) if device else row.source
     space = next((one for one in site.spaces if one.id == row.space), None)
     if space is None or (device is not None and device.card.name):
         return name
-    return f"{speech.name(space.name, space.id)} · {name}"
+    return f"{locale.name(space.name, space.id)} · {name}"
 
 
-def guidance(site: Site, row: alarm_readers.Alarm, speech: Speech) -> str:
+def guidance(site: Site, row: alarm_readers.Alarm, locale: Locale) -> str:
     """Say what to do: the site's own words for this limit, else the general ones."""
     for space in site.spaces:
         for limit in space.limits:
@@ -70,5 +70,5 @@ def guidance(site: Site, row: alarm_readers.Alarm, speech: Speech) -> str:
                 and limit.quantity.value == row.params.get("quantity")
                 and limit.guidance is not None
             ):
-                return speech.name(limit.guidance, "")
-    return wording.said(wording.GUIDANCE, row.kind, speech.catalogue.gettext)
+                return locale.name(limit.guidance, "")
+    return wording.said(wording.GUIDANCE, row.kind, locale.catalogue.gettext)

@@ -9,12 +9,12 @@ from starlette.responses import Response
 from config.site import Space
 from contracts.instants import HOUR, MINUTE, SECOND, Instant
 from gateway.climate import series
-from gateway.climate.conditions import CLIMATE, Gauge, Roster, condition_of, unheard
+from gateway.climate.conditions import CLIMATE, Gauge, Inventory, condition_of, unheard
 from gateway.commands import readers as command_readers
 from gateway.devices import readers as device_readers
 from gateway.devices.snapshot import Freshness, Picture
 from gateway.web.api.system import device_body
-from gateway.web.cache import Board
+from gateway.web.cache import Cache
 from gateway.web.console import svg
 from gateway.web.console.alarms import alarm_name
 from gateway.web.console.page import Frame
@@ -38,9 +38,9 @@ CHART_ROWS = 400
 class Trends:
     """Small curves of the last hours, read anew only every now and then."""
 
-    def __init__(self, board: Board) -> None:
-        self._board = board
-        self._kept: dict[str, tuple[int, svg.Spark]] = {}
+    def __init__(self, cache: Cache) -> None:
+        self._board = cache
+        self._kept: dict[str, tuple[int, svg.Curve]] = {}
         self._span = (-1, TREND_SPANS[0])
 
     async def span(self, paths: list[str]) -> int:
@@ -55,7 +55,7 @@ class Trends:
             self._span = (age, next(fitting, longest))
         return self._span[1]
 
-    async def of(self, gauge: Gauge, span: int) -> svg.Spark | None:
+    async def of(self, gauge: Gauge, span: int) -> svg.Curve | None:
         """Draw the trend of a gauge; None when its point was never heard of."""
         now = self._board.parts.now()
         age = now // TREND_KEPT
@@ -74,14 +74,14 @@ class Trends:
 
 
 def add(router: APIRouter, frame: Frame) -> None:
-    board = frame.board
-    trends = Trends(board)
-    today = Today(board)
+    cache = frame.cache
+    trends = Trends(cache)
+    today = Today(cache)
 
     @router.get("/")
     async def wall(request: Request) -> Response:
-        tiles = await board.tiles(board.parts.live.picture)
-        roster = await board.roster()
+        tiles = await cache.tiles(cache.parts.live.picture)
+        inventory = await cache.inventory()
         gauges = [gauge for tile in tiles.values() for gauge in tile.gauges if gauge.path]
         span = await trends.span([gauge.path for gauge in gauges])
         drawn = {gauge.path: await trends.of(gauge, span) for gauge in gauges}
@@ -96,18 +96,18 @@ def add(router: APIRouter, frame: Frame) -> None:
             span=span,
             counts=counts,
             day=await today.now(),
-            name_of=lambda row, speech: alarm_name(board.parts.site, roster, row, speech),
+            name_of=lambda row, locale: alarm_name(cache.parts.site, inventory, row, locale),
         )
 
     @router.get("/spaces/{name}")
     async def space(request: Request, name: str) -> Response:
-        one = find(board, name)
-        return frame.page(request, "space", **await space_context(board, one, request))
+        one = find(cache, name)
+        return frame.page(request, "space", **await space_context(cache, one, request))
 
 
-def find(board: Board, name: str) -> Space:
+def find(cache: Cache, name: str) -> Space:
     """Find a space; raise Problem."""
-    for one in board.parts.site.spaces:
+    for one in cache.parts.site.spaces:
         if one.id == name:
             return one
     raise unknown("space", name, "/")
@@ -132,22 +132,22 @@ def window_of(request: Request, now: Instant, otherwise: str) -> tuple[Instant, 
     return now - SPANS[span], now, span
 
 
-async def space_context(board: Board, one: Space, request: Request) -> dict[str, Any]:
+async def space_context(cache: Cache, one: Space, request: Request) -> dict[str, Any]:
     """Gather what the page of a space shows."""
-    parts = board.parts
+    parts = cache.parts
     picture = parts.live.picture
-    roster = await board.roster()
-    probes = [row.path for row in roster.probes(one.id)]
+    inventory = await cache.inventory()
+    probes = [row.path for row in inventory.probes(one.id)]
     now = parts.now()
     first = await parts.archive.ask(series.first_reading, probes, now - SPANS["1d"])
     young = first is not None and first > now - SPANS["1h"]
     begin, end, span = window_of(request, now, "1h" if young else "1d")
-    tile = (await board.tiles(picture))[one.id]
+    tile = (await cache.tiles(picture))[one.id]
     limits = {limit.quantity.value: limit for limit in one.limits}
     as_table = request.query_params.get("view") == "table"
     charts = []
     for quantity in CLIMATE:
-        paths = [row.path for row in roster.probes(one.id) if row.quantity == quantity]
+        paths = [row.path for row in inventory.probes(one.id) if row.quantity == quantity]
         if paths:
             rows = TABLE_ROWS if as_table else CHART_ROWS
             found = {
@@ -156,7 +156,7 @@ async def space_context(board: Board, one: Space, request: Request) -> dict[str,
             }
             limit = limits.get(quantity)
             charts.append(_chart(quantity, found, limit, (begin, end)))
-    devices = [row for row in roster.devices.values() if row.card.space == one.id]
+    devices = [row for row in inventory.devices.values() if row.card.space == one.id]
     devices.sort(key=lambda row: row.card.family != "climate")
     orders = {
         row.id: await parts.archive.ask(command_readers.commands, row.id, "", 5)
@@ -173,8 +173,8 @@ async def space_context(board: Board, one: Space, request: Request) -> dict[str,
         "span": span,
         "spans": SPANS,
         "as_table": as_table,
-        "roster": roster,
-        "devices": [_device(row, roster, picture, limits) for row in devices],
+        "inventory": inventory,
+        "devices": [_device(row, inventory, picture, limits) for row in devices],
         "orders": orders,
         "step": end - begin,
         "problem": "",
@@ -198,14 +198,14 @@ def _chart(
 
 
 def _device(
-    row: device_readers.Device, roster: Roster, picture: Picture, limits: dict[str, Any]
+    row: device_readers.Device, inventory: Inventory, picture: Picture, limits: dict[str, Any]
 ) -> dict[str, Any]:
     points = []
     for offered in row.card.points:
         path = f"{row.id}/{offered.name}"
         now = picture.points.get(path) or unheard(path)
         live = now.freshness is Freshness.LIVE and now.value is not None
-        judged = live and row.card.family == "climate" and path in roster.points
+        judged = live and row.card.family == "climate" and path in inventory.points
         limit = limits.get(offered.quantity) if judged else None
         condition = condition_of(now.value or 0.0, limit) if live else "unknown"
         points.append({"card": offered, "now": now, "live": live, "condition": condition})

@@ -6,7 +6,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from gateway.web import live_socket
-from gateway.web.cache import Board
+from gateway.web.cache import Cache
 from gateway.web.console import (
     alarms,
     circulation,
@@ -25,14 +25,14 @@ SUBJECTS = (climate, alarms, visits, circulation, deliveries, system, forms)
 class Console:
     """The pages of one gateway."""
 
-    def __init__(self, board: Board) -> None:
-        self._frame = Frame(board)
+    def __init__(self, cache: Cache) -> None:
+        self._frame = Frame(cache)
 
     def routes(self) -> APIRouter:
         router = APIRouter()
         for subject in SUBJECTS:
             subject.add(router, self._frame)
-        live_socket.add(router, self._frame.board)
+        live_socket.add(router, self._frame.cache)
         return router
 
     def mount_static(self, app: Starlette) -> None:

@@ -9,26 +9,26 @@ from starlette.responses import Response
 from gateway.commands import readers as command_readers
 from gateway.deliveries import readers as delivery_readers
 from gateway.web.api.deliveries import robots_now, robots_of
-from gateway.web.cache import Board
+from gateway.web.cache import Cache
 from gateway.web.console import svg
 from gateway.web.console.page import Frame
 
 
 def add(router: APIRouter, frame: Frame) -> None:
-    board = frame.board
+    cache = frame.cache
 
     @router.get("/robots")
     async def robots(request: Request) -> Response:
-        return frame.page(request, "robots", **await robots_context(board))
+        return frame.page(request, "robots", **await robots_context(cache))
 
 
-async def robots_context(board: Board) -> dict[str, Any]:
-    parts = board.parts
-    roster = await board.roster()
+async def robots_context(cache: Cache) -> dict[str, Any]:
+    parts = cache.parts
+    inventory = await cache.inventory()
     return {
-        "robots": await robots_now(board),
+        "robots": await robots_now(cache),
         "named": {device.id: device.name for device in robots_of(parts.site)},
-        "actions": {name: row.card.actions for name, row in roster.devices.items()},
+        "actions": {name: row.card.actions for name, row in inventory.devices.items()},
         "deliveries": await parts.archive.ask(delivery_readers.deliveries, 30),
         "plan": svg.plan(parts.site.fleet),
         "stations": {one.id: one for one in parts.site.fleet.stations},

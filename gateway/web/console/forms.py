@@ -11,7 +11,7 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from gateway.commands.requests import DeskError, Order
+from gateway.commands.requests import Order, RequestError
 from gateway.web.console import alarms, climate, deliveries, preferences
 from gateway.web.console.page import Frame
 from gateway.web.problems import DESK_STATUS, Problem
@@ -38,10 +38,10 @@ class Form(NamedTuple):
         return value if abs(value) < 1e15 else None
 
     def who(self) -> str:
-        """Give the name to act under; raise DeskError."""
+        """Give the name to act under; raise RequestError."""
         name = self.text("who", preferences.LONGEST_NAME)
         if not name:
-            raise DeskError("who-missing", "no name is given")
+            raise RequestError("who-missing", "no name is given")
         return name
 
 
@@ -82,18 +82,18 @@ def add(router: APIRouter, frame: Frame) -> None:
 
 
 def _add_alarms(router: APIRouter, frame: Frame) -> None:
-    desk = frame.board.parts.desk
+    requests = frame.cache.parts.requests
 
     async def act(request: Request, alarm: int, acknowledge: bool) -> Response:  # noqa: FBT001
         form = await read(request)
         try:
             who, comment = form.who(), form.text("comment", 2000)
             if acknowledge:
-                await desk.acknowledge(alarm, who, comment)
+                await requests.acknowledge(alarm, who, comment)
             else:
-                await desk.comment(alarm, who, comment)
-        except DeskError as error:
-            context = await alarms.alarms_context(frame.board, request)
+                await requests.comment(alarm, who, comment)
+        except RequestError as error:
+            context = await alarms.alarms_context(frame.cache, request)
             context |= {"problem": error.code, "problem_of": alarm}
             return frame.page(request, "alarms", DESK_STATUS.get(error.code, 422), **context)
         query = urlencode(dict(request.query_params))
@@ -111,14 +111,14 @@ def _add_alarms(router: APIRouter, frame: Frame) -> None:
 def _add_devices(router: APIRouter, frame: Frame) -> None:
     @router.post("/spaces/{space}/devices/{device}")
     async def write(request: Request, space: str, device: str) -> Response:
-        one = climate.find(frame.board, space)
+        one = climate.find(frame.cache, space)
         form = await read(request)
         minutes = form.number("minutes") or 0.0
         order = Order(device, "write", form.text("point"), form.number("value"), minutes * 60)
         try:
-            await frame.board.parts.desk.command(order, form.who())
-        except DeskError as error:
-            context = await climate.space_context(frame.board, one, request)
+            await frame.cache.parts.requests.command(order, form.who())
+        except RequestError as error:
+            context = await climate.space_context(frame.cache, one, request)
             context |= {"problem": error.code}
             return frame.page(request, "space", DESK_STATUS.get(error.code, 422), **context)
         return accepted(form, f"/spaces/{space}#{device}")
@@ -132,9 +132,9 @@ def _add_robots(router: APIRouter, frame: Frame) -> None:
         given = {name: form.text(name) for name in names if form.text(name)}
         try:
             wanted = Order(robot, form.text("action"), arguments=given)
-            await frame.board.parts.desk.command(wanted, form.who())
-        except DeskError as error:
-            context = await deliveries.robots_context(frame.board)
+            await frame.cache.parts.requests.command(wanted, form.who())
+        except RequestError as error:
+            context = await deliveries.robots_context(frame.cache)
             context |= {"problem": error.code}
             return frame.page(request, "robots", DESK_STATUS.get(error.code, 422), **context)
         return accepted(form, "/robots")

@@ -23,7 +23,7 @@ WEEKDAYS = (
 )
 
 
-class Speech(NamedTuple):
+class Locale(NamedTuple):
     """A language at a site."""
 
     catalogue: Catalogue

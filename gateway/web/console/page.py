@@ -14,9 +14,9 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
 from gateway.web.api.window import calendar_of
-from gateway.web.cache import Board
+from gateway.web.cache import Cache
 from gateway.web.console import preferences, wording
-from gateway.web.console.locale import Speech
+from gateway.web.console.locale import Locale
 from gateway.web.console.preferences import LANGUAGES, Preferences
 from gateway.web.console.translations import Catalogue, load
 from gateway.web.problems import Problem
@@ -48,8 +48,8 @@ class _Static(StaticFiles):
 class Frame:
     """Writes pages."""
 
-    def __init__(self, board: Board) -> None:
-        self.board = board
+    def __init__(self, cache: Cache) -> None:
+        self.cache = cache
         self._catalogues = load(HERE / "locale", LANGUAGES)
         self._environments = {
             language: _environment(catalogue) for language, catalogue in self._catalogues.items()
@@ -63,9 +63,9 @@ class Frame:
     def mount_static(self, app: Starlette) -> None:
         app.mount("/static", _Static(directory=STATIC), name="static")
 
-    def speech(self, language: str) -> Speech:
+    def locale(self, language: str) -> Locale:
         """Give a language's way to say things."""
-        return Speech(self._catalogues[language], self.board.parts.site)
+        return Locale(self._catalogues[language], self.cache.parts.site)
 
     def page(
         self, request: Request, name: str, status: int = 200, /, **context: Any
@@ -79,7 +79,7 @@ class Frame:
         return response
 
     def problem(self, request: Request, problem: Problem) -> Response:
-        say = self.speech(preferences.of(request).language).catalogue.gettext
+        say = self.locale(preferences.of(request).language).catalogue.gettext
         what = wording.PROBLEMS.get(problem.code)
         told = say(what) if what else problem.detail
         response = self.page(request, "problem", problem.status, problem=problem, told=told)
@@ -87,9 +87,9 @@ class Frame:
         return response
 
     def _common(self, request: Request, wish: Preferences, name: str) -> dict[str, Any]:
-        parts = self.board.parts
-        speech = self.speech(wish.language)
-        say = speech.catalogue.gettext
+        parts = self.cache.parts
+        locale = self.locale(wish.language)
+        say = locale.catalogue.gettext
         now = parts.now()
         picture = parts.live.picture
 
@@ -106,7 +106,7 @@ class Frame:
             "page": name,
             "pages": PAGES,
             "wish": wish,
-            "speech": speech,
+            "locale": locale,
             "wording": wording,
             "said": said,
             "same": same,

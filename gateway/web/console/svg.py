@@ -6,7 +6,7 @@ from config.site import Fleet
 from gateway.climate.series import Series
 
 
-class Spark(NamedTuple):
+class Curve(NamedTuple):
     """A curve in a box of `width` times `height`; y grows downwards."""
 
     width: int
@@ -22,14 +22,14 @@ def spark(
     window: tuple[int, int],
     limits: tuple[float | None, float | None],
     size: tuple[int, int] = (240, 56),
-) -> Spark:
+) -> Curve:
     """Draw the mean; a hole in the values is a hole in the line."""
     width, height = size
     values = [value for value in series.mean if value is not None]
     low, high = limits
     ends = [*values, *(limit for limit in limits if limit is not None and values)]
     if not ends:
-        return Spark(width, height, (), None)
+        return Curve(width, height, (), None)
     least, most = min(ends), max(ends)
     pad = max((most - least) * 0.12, 0.2)
     least, most = least - pad, most + pad
@@ -49,7 +49,7 @@ def spark(
     top = 0.0 if high is None else y(high)
     bottom = float(height) if low is None else y(low)
     band = (top, round(bottom - top, 1)) if low is not None or high is not None else None
-    return Spark(width, height, lines, band)
+    return Curve(width, height, lines, band)
 
 
 def _visible(piece: list[str]) -> list[str]:

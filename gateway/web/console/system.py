@@ -10,18 +10,18 @@ from gateway.web.console.page import Frame
 
 
 def add(router: APIRouter, frame: Frame) -> None:
-    board = frame.board
+    cache = frame.cache
 
     @router.get("/system")
     async def system(request: Request) -> Response:
-        picture = board.parts.live.picture
-        roster = await board.roster()
+        picture = cache.parts.live.picture
+        inventory = await cache.inventory()
         return frame.page(
             request,
             "system",
-            edges=await edges_now(board),
-            health=await health_now(board),
-            gaps=await board.parts.archive.ask(ingest_readers.gaps, 100),
-            happenings=await board.parts.archive.ask(ingest_readers.edge_events),
-            devices=[device_body(row, picture) for row in roster.devices.values()],
+            edges=await edges_now(cache),
+            health=await health_now(cache),
+            gaps=await cache.parts.archive.ask(ingest_readers.gaps, 100),
+            happenings=await cache.parts.archive.ask(ingest_readers.edge_events),
+            devices=[device_body(row, picture) for row in inventory.devices.values()],
         )

@@ -8,7 +8,7 @@ from gateway.circulation import readers as loan_readers
 from gateway.web.api.deliveries import robots_now, robots_of
 from gateway.web.api.visits import gate_days
 from gateway.web.api.window import calendar_of
-from gateway.web.cache import Board
+from gateway.web.cache import Cache
 
 KEPT = 5 * SECOND
 SHOWN = 5
@@ -19,8 +19,8 @@ RETURN = ("checkin", "closed")
 class Today:
     """Sums of the library-day, read anew only every few seconds."""
 
-    def __init__(self, board: Board) -> None:
-        self._board = board
+    def __init__(self, cache: Cache) -> None:
+        self._board = cache
         self._kept: tuple[int, dict[str, Any]] = (-1, {})
 
     async def now(self) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from starlette.responses import Response
 from contracts.instants import MINUTE, SECOND
 from gateway.web.api.visits import gate_days
 from gateway.web.api.window import calendar_of
-from gateway.web.cache import Board
+from gateway.web.cache import Cache
 from gateway.web.console.page import Frame
 from gateway.web.problems import Problem
 
@@ -21,25 +21,25 @@ KEPT_PAST = 5 * MINUTE
 
 
 def add(router: APIRouter, frame: Frame) -> None:
-    board = frame.board
+    cache = frame.cache
 
     @router.get("/gates")
     async def gates(request: Request) -> Response:
-        return frame.page(request, "gates", **await _gates(board, request))
+        return frame.page(request, "gates", **await _gates(cache, request))
 
 
-async def _gates(board: Board, request: Request) -> dict[str, Any]:
-    calendar = calendar_of(board.parts.site)
-    today = calendar.day_of(board.parts.now())
+async def _gates(cache: Cache, request: Request) -> dict[str, Any]:
+    calendar = calendar_of(cache.parts.site)
+    today = calendar.day_of(cache.parts.now())
     try:
         day = date.fromisoformat(request.query_params.get("day", "") or today.isoformat())
     except ValueError as error:
         raise Problem(422, "bad-day", "that is no day", "write it as 2026-11-21") from error
     day = min(max(day, date(1980, 1, 1)), today)
-    gates = board.parts.site.gates
-    rows = await gate_days(board, gates, [day], KEPT)
+    gates = cache.parts.site.gates
+    rows = await gate_days(cache, gates, [day], KEPT)
     before = [day - timedelta(days=n) for n in range(1, PREVIOUS_DAYS + 1)]
-    totals = await gate_days(board, gates, before, KEPT_PAST)
+    totals = await gate_days(cache, gates, before, KEPT_PAST)
     return {
         "day": day,
         "is_today": day == today,

@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from config.base import Name
 from config.loader import ConfigError, load_site
-from gateway.web.console.locale import Speech
+from gateway.web.console.locale import Locale
 from gateway.web.console.translations import Catalogue
 
 ONE_LANGUAGE = """
@@ -58,7 +58,7 @@ def test_a_site_in_one_language_is_sound_and_shown_alike_in_both(tmp_path: Path,
     path = tmp_path / "site.yaml"
     path.write_text(ONE_LANGUAGE.format(name=name), encoding="utf-8")
     site = load_site(path, {}).site
-    said = {Speech(catalogue, site).name(site.name, "?") for catalogue in LANGUAGES}
+    said = {Locale(catalogue, site).name(site.name, "?") for catalogue in LANGUAGES}
     assert len(said) == 1
     assert said == {site.spaces[0].name.en}
     assert site.spaces[0].limits[0].guidance == site.name
@@ -78,8 +78,8 @@ def test_a_card_in_one_language_is_shown_by_it_in_both(tmp_path: Path) -> None:
     path.write_text(ONE_LANGUAGE.format(name="x"), encoding="utf-8")
     site = load_site(path, {}).site
     for catalogue in LANGUAGES:
-        speech = Speech(catalogue, site)
-        assert speech.title({"zh": "探头"}, "probe") == "探头"
-        assert speech.title({"en": "Probe"}, "probe") == "Probe"
-        assert speech.title({"en": "", "zh": ""}, "probe") == "probe"
-        assert speech.title({}, "probe") == "probe"
+        locale = Locale(catalogue, site)
+        assert locale.title({"zh": "探头"}, "probe") == "探头"
+        assert locale.title({"en": "Probe"}, "probe") == "Probe"
+        assert locale.title({"en": "", "zh": ""}, "probe") == "probe"
+        assert locale.title({}, "probe") == "probe"

@@ -118,7 +118,7 @@ class Clock:
         return self.at
 
 
-class House:
+class Building:
     """A writer, its clock, and the edge that speaks to it."""
 
     def __init__(self, folder: Path, site: Site | None = None) -> None:

@@ -12,18 +12,18 @@ from contracts.topics import Address
 from gateway.alarms.readers import Alarm
 from gateway.devices import registry
 from gateway.ingest.validation import Arrived
-from gateway.web.console.locale import Speech
+from gateway.web.console.locale import Locale
 from gateway.web.console.translations import Catalogue
 from gateway.web.console.wording import sentence
-from tests.unit.gateway.gateway_story import House, reading, small_site
+from tests.unit.gateway.gateway_story import Building, reading, small_site
 
 
-@pytest.fixture(name="house")
-def _house(tmp_path: Path) -> Iterator[House]:
-    house = House(tmp_path)
-    house.cards()
-    yield house
-    house.writer.close()
+@pytest.fixture(name="building")
+def _house(tmp_path: Path) -> Iterator[Building]:
+    building = Building(tmp_path)
+    building.cards()
+    yield building
+    building.writer.close()
 
 
 def point(**other: Any) -> dict[str, Any]:
@@ -31,10 +31,12 @@ def point(**other: Any) -> dict[str, Any]:
     return fields | other
 
 
-def card(house: House, edge: str = "evil", device: str = "odd", **other: Any) -> None:
+def card(building: Building, edge: str = "evil", device: str = "odd", **other: Any) -> None:
     fields = {"device": device, "edge": edge, "model": "m", "family": "climate"} | other
     payload = json.dumps(fields, ensure_ascii=False, separators=(",", ":")).encode()
-    house.writer.take([Arrived(Address("small", edge, "card", device), payload, house.clock.at)])
+    building.writer.take(
+        [Arrived(Address("small", edge, "card", device), payload, building.clock.at)]
+    )
 
 
 @pytest.mark.parametrize(
@@ -53,19 +55,19 @@ def card(house: House, edge: str = "evil", device: str = "odd", **other: Any) ->
         {"device": "probe"},
     ],
 )
-def test_a_card_that_lies_is_refused_whole(house: House, lie: dict[str, Any]) -> None:
-    before = house.sql("SELECT id, edge, card FROM device ORDER BY id")
-    card(house, **lie)
-    assert house.tally("refused-card") == 1
-    assert house.sql("SELECT id, edge, card FROM device ORDER BY id") == before
+def test_a_card_that_lies_is_refused_whole(building: Building, lie: dict[str, Any]) -> None:
+    before = building.sql("SELECT id, edge, card FROM device ORDER BY id")
+    card(building, **lie)
+    assert building.tally("refused-card") == 1
+    assert building.sql("SELECT id, edge, card FROM device ORDER BY id") == before
 
 
-def test_a_card_that_grows_when_it_is_kept_does_not_stop_the_next_start(house: House) -> None:
+def test_a_card_that_grows_when_it_is_kept_does_not_stop_the_next_start(building: Building) -> None:
     points = [point(name=f"p{n}") for n in range(11_000)]
     assert len(json.dumps(points, ensure_ascii=False, separators=(",", ":"))) < LARGEST_MESSAGE
-    card(house, points=points)
-    house.writer.forget()
-    assert "odd" not in house.writer.ingest().registry.devices
+    card(building, points=points)
+    building.writer.forget()
+    assert "odd" not in building.writer.ingest().registry.devices
 
 
 @pytest.mark.parametrize(
@@ -75,25 +77,25 @@ def test_a_card_that_grows_when_it_is_kept_does_not_stop_the_next_start(house: H
         {"oldest": -5}, {"edge": "<b>"},
     ],
 )  # fmt: skip
-def test_a_presence_that_lies_is_refused(house: House, lie: dict[str, Any]) -> None:
+def test_a_presence_that_lies_is_refused(building: Building, lie: dict[str, Any]) -> None:
     fields = {"edge": "evil", "online": True} | lie
     address = Address("small", str(fields["edge"]), "state")
-    house.writer.take([Arrived(address, json.dumps(fields).encode(), house.clock.at)])
-    assert house.tally("refused-state") == 1
-    assert house.sql("SELECT * FROM edge WHERE id NOT IN ('stacks', 'front')") == []
+    building.writer.take([Arrived(address, json.dumps(fields).encode(), building.clock.at)])
+    assert building.tally("refused-state") == 1
+    assert building.sql("SELECT * FROM edge WHERE id NOT IN ('stacks', 'front')") == []
 
 
 def test_points_beyond_all_measure_are_set_aside(
-    house: House, monkeypatch: pytest.MonkeyPatch
+    building: Building, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    tracks = house.writer.ingest().registry.tracks
-    monkeypatch.setattr(registry, "MOST_POINTS", len(tracks) + 1)
+    points = building.writer.ingest().registry.points
+    monkeypatch.setattr(registry, "MOST_POINTS", len(points) + 1)
     ghosts = [reading(n, 20.0, point=f"ghost/p{n}") for n in range(3)]
-    house.send(*ghosts, reading(9, 20.0))
-    assert house.tally("unreadable") == 2
-    assert house.sql("SELECT count(*) FROM reading") == [(2,)]
-    card(house, points=[point()])
-    assert house.tally("refused-card") == 1
+    building.send(*ghosts, reading(9, 20.0))
+    assert building.tally("unreadable") == 2
+    assert building.sql("SELECT count(*) FROM reading") == [(2,)]
+    card(building, points=[point()])
+    assert building.tally("refused-card") == 1
 
 
 def test_an_absurd_fill_that_is_already_kept_can_be_told() -> None:
@@ -108,5 +110,5 @@ def test_an_absurd_fill_that_is_already_kept_can_be_told() -> None:
 @pytest.mark.parametrize("value", [1e308, -1e308, 2.0**62])
 @pytest.mark.parametrize("quantity", ["air_temperature", "crossings", ""])
 def test_an_absurd_number_is_told_in_few_letters(value: float, quantity: str) -> None:
-    speech = Speech(Catalogue("en", []), small_site())
-    assert len(speech.number(value, quantity)) <= 10
+    locale = Locale(Catalogue("en", []), small_site())
+    assert len(locale.number(value, quantity)) <= 10

@@ -1,6 +1,7 @@
 """Parts that fall and stand again, told as timelines."""
 
 import asyncio
+import contextlib
 import logging
 import random
 from collections.abc import Awaitable, Callable
@@ -15,7 +16,7 @@ from tests.unit.edge.simulated import SimulatedTime
 Play = Callable[..., Any]
 
 
-class House:
+class Building:
     """A supervisor on a simulated clock, and what it said."""
 
     def __init__(self, *parts: Part) -> None:
@@ -25,7 +26,7 @@ class House:
 
     async def __aenter__(self) -> Self:
         supervisor = Supervisor(self.time.clock, random.Random(1), self.said.append)
-        self.running = asyncio.create_task(supervisor.run(self.parts), name="house")
+        self.running = asyncio.create_task(supervisor.run(self.parts), name="building")
         await self.time.settle()
         return self
 
@@ -34,9 +35,11 @@ class House:
         await asyncio.gather(self.running, return_exceptions=True)
 
 
-def failing(starts: list[float], house: list[House], times: int) -> Callable[[], Awaitable[None]]:
+def failing(
+    starts: list[float], building: list[Building], times: int
+) -> Callable[[], Awaitable[None]]:
     async def run() -> None:
-        starts.append(house[0].time.seconds)
+        starts.append(building[0].time.seconds)
         if len(starts) <= times:
             raise OSError(f"fall {len(starts)}")
         await asyncio.Event().wait()
@@ -49,21 +52,24 @@ def test_a_part_that_falls_is_started_again_and_its_neighbour_never_notices(
 ) -> None:
     starts: list[float] = []
     beats: list[float] = []
-    houses: list[House] = []
+    buildings: list[Building] = []
 
     async def beat() -> None:
         while True:
-            beats.append(houses[0].time.seconds)
-            await houses[0].time.sleep(1.0)
+            beats.append(buildings[0].time.seconds)
+            await buildings[0].time.sleep(1.0)
 
     async def story() -> None:
-        house = House(Part("sick", failing(starts, houses, 4)), Part("sound", beat))
-        houses.append(house)
-        async with house:
-            await house.time.after(60)
-        assert [(one.part, one.stands) for one in house.said] == [("sick", False), ("sick", True)]
-        assert house.said[0].reason == "OSError: fall 1"
-        assert house.said[1].falls == 4
+        building = Building(Part("sick", failing(starts, buildings, 4)), Part("sound", beat))
+        buildings.append(building)
+        async with building:
+            await building.time.after(60)
+        assert [(one.part, one.stands) for one in building.said] == [
+            ("sick", False),
+            ("sick", True),
+        ]
+        assert building.said[0].reason == "OSError: fall 1"
+        assert building.said[1].falls == 4
 
     with caplog.at_level(logging.INFO):
         play(story())
@@ -74,14 +80,14 @@ def test_a_part_that_falls_is_started_again_and_its_neighbour_never_notices(
 
 def test_pauses_grow_to_a_ceiling_and_never_end(play: Play) -> None:
     starts: list[float] = []
-    houses: list[House] = []
+    buildings: list[Building] = []
 
     async def story() -> None:
-        house = House(Part("hopeless", failing(starts, houses, 10**9)))
-        houses.append(house)
-        async with house:
-            await house.time.after(3600)
-        assert [one.stands for one in house.said] == [False]
+        building = Building(Part("hopeless", failing(starts, buildings, 10**9)))
+        buildings.append(building)
+        async with building:
+            await building.time.after(3600)
+        assert [one.stands for one in building.said] == [False]
 
     play(story())
     pauses = [later - earlier for earlier, later in pairwise(starts)]
@@ -98,9 +104,9 @@ def test_a_part_that_ends_by_itself_has_fallen(play: Play) -> None:
         ends += 1
 
     async def story() -> None:
-        async with House(Part("brief", brief)) as house:
-            await house.time.after(10)
-        assert house.said[0].reason == "it ended by itself"
+        async with Building(Part("brief", brief)) as building:
+            await building.time.after(10)
+        assert building.said[0].reason == "it ended by itself"
 
     play(story())
     assert ends > 3
@@ -108,17 +114,17 @@ def test_a_part_that_ends_by_itself_has_fallen(play: Play) -> None:
 
 def test_it_stands_only_when_it_has_lasted(play: Play) -> None:
     async def shaky() -> None:
-        await houses[0].time.sleep(STEADY * 0.9)
+        await buildings[0].time.sleep(STEADY * 0.9)
         raise ValueError("again")
 
-    houses: list[House] = []
+    buildings: list[Building] = []
 
     async def story() -> None:
-        house = House(Part("shaky", shaky))
-        houses.append(house)
-        async with house:
-            await house.time.after(300)
-        assert [one.stands for one in house.said] == [False]
+        building = Building(Part("shaky", shaky))
+        buildings.append(building)
+        async with building:
+            await building.time.after(300)
+        assert [one.stands for one in building.said] == [False]
 
     play(story())
 
@@ -137,10 +143,10 @@ def test_cancelled_everything_ends_at_once(play: Play) -> None:
 
     async def story() -> None:
         names = ["a", "b", "c"]
-        async with House(*(Part(name, until_cancelled(name)) for name in names)) as house:
+        async with Building(*(Part(name, until_cancelled(name)) for name in names)) as building:
             tasks = {task.get_name() for task in asyncio.all_tasks()}
             assert {*names} <= tasks
-            house.running.cancel()
+            building.running.cancel()
             for _ in range(3):
                 await asyncio.sleep(0)
             assert sorted(ended) == names
@@ -160,5 +166,34 @@ def test_what_is_no_error_ends_the_process(play: Play) -> None:
         with pytest.raises(BaseExceptionGroup) as caught:
             await supervisor.run([Part("interrupted", interrupted)])
         assert caught.value.subgroup(Interrupt) is not None
+
+    play(story())
+
+
+def test_a_part_that_swallows_its_cancellation_or_falls_over_it_is_not_started_again(
+    play: Play,
+) -> None:
+    starts: list[str] = []
+
+    async def swallows() -> None:
+        starts.append("swallows")
+        with contextlib.suppress(asyncio.CancelledError):
+            await asyncio.Event().wait()
+
+    async def falls() -> None:
+        starts.append("falls")
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            raise OSError("on its way out") from None
+
+    async def story() -> None:
+        async with Building(Part("swallows", swallows), Part("falls", falls)) as building:
+            building.running.cancel()
+            done, _ = await asyncio.wait([building.running], timeout=1)
+            assert done
+            assert building.running.cancelled()
+            assert building.said == []
+        assert sorted(starts) == ["falls", "swallows"]
 
     play(story())

@@ -13,7 +13,7 @@ from config.site import Fleet
 from drivers.protocols import vda5050
 from drivers.protocols.vda5050 import Errand, Header, ProtocolError, Start, messages
 from simulators.robots.motion import Body
-from simulators.robots.order_state import Agenda
+from simulators.robots.order_state import OrderState
 from simulators.robots.robot import _FACTSHEET
 from tests.conftest import data_folder
 
@@ -119,7 +119,7 @@ def test_instant_actions_follow_the_official_schema(kind: str) -> None:
 
 
 def test_the_simulated_robot_speaks_by_the_official_schema() -> None:
-    agenda = Agenda(lambda order, step: None)
+    agenda = OrderState(lambda order, step: None)
     body = Body({one.id: (one.x, one.y) for one in FLEET.stations}, "ground", "dock", agenda)
     order = json.loads(vda5050.encode(HEADER, ORDER))
     head = json.loads(vda5050.encode(HEADER, vda5050.InstantActions(())))

@@ -17,7 +17,7 @@ from edge.fleet.jobs import ENDS
 from edge.journal.terms import Terms
 from runtime.clock import Clock
 from simulators.robots.motion import Body
-from simulators.robots.order_state import Agenda
+from simulators.robots.order_state import OrderState
 from tests.unit.edge.simulated import MemoryDisk, MemoryJournal, R, SimulatedTime
 
 ROBOT = Robot(id="robot-1", model="vda5050", manufacturer="Example", serial="WL-001")
@@ -71,7 +71,7 @@ class MemoryVehicle:
         self.acts: list[str] = []
         self.header = 0
         self.clock = 0
-        self.agenda = Agenda(lambda order, step: self.log.append((order, step)))
+        self.agenda = OrderState(lambda order, step: self.log.append((order, step)))
         self.body = Body(STATIONS, "ground", "dock", self.agenda)
         self.witness: Callable[[str], None] = lambda _: None
         self._fuse = fuse

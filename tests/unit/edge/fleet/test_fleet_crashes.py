@@ -129,7 +129,7 @@ def test_cancelled_at_any_moment_it_ends_once_and_the_robot_is_free(play: Play) 
             world = FleetWorld()
             delivery = await world.deliver()
             await world.run(moment)
-            if delivery in world.dispatcher._book.jobs:
+            if delivery in world.dispatcher._job_store.jobs:
                 await world.order("c9", "cancel", delivery=delivery)
             await world.run(30)
             check(world, delivery)
@@ -145,7 +145,7 @@ def test_released_at_any_moment_it_ends_once_even_when_the_robot_hears_nothing(p
             delivery = await world.deliver()
             await world.run(moment)
             world.vehicle.linked = False
-            if delivery in world.dispatcher._book.jobs:
+            if delivery in world.dispatcher._job_store.jobs:
                 await world.order("c9", "release", delivery=delivery)
             world.restart()
             await world.run(5)

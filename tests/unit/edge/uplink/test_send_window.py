@@ -1,5 +1,6 @@
 """What goes out next: the present first, the past beside it, and nothing deleted on one word."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -112,6 +113,38 @@ def test_credit_grows_with_each_ack_and_is_halved_when_one_is_late() -> None:
     line.now += PATIENCE + 1
     picks = line.send_all()
     assert sum(not one.live for one in picks) == LARGEST_WINDOW // 2
+
+
+@pytest.mark.parametrize("heard_from", [0.1, 0.6, 1.2, 1.4, 1.5])
+def test_a_gateway_that_connects_after_the_edge_gets_what_is_true_within_half_a_second(
+    heard_from: float,
+) -> None:
+    line = Line(track([(1, 4)]))
+    went: list[tuple[float, int, int]] = []
+    while line.now < 120:
+        if line.now == 0.3:  # measured a little later than the rest
+            line.window.update([track([(1, 5)])])
+        went += [(line.now, pick.first, pick.last) for pick in line.send_all()]
+        line.now = round(line.now + 0.01, 2)
+    soon = {
+        number
+        for at, first, last in went
+        if heard_from <= at <= heard_from + 0.5
+        for number in range(first, last + 1)
+    }
+    assert soon == {1, 2, 3, 4, 5}
+    # Nobody is shouted at: one that is away for long is tried less and less often.
+    assert len(went) <= 16
+
+
+def test_what_went_out_before_the_gateway_was_first_heard_goes_out_again_at_once() -> None:
+    line = Line(track([(1, 4)]))
+    line.send_all()
+    line.now = 0.2
+    line.window.update([track([(1, 5)])])
+    assert [(one.first, one.last) for one in line.send_all()] == [(5, 5)]
+    line.ack(2, (5, 5))
+    assert [(one.first, one.last) for one in line.send_all()] == [(1, 4)]
 
 
 def test_a_row_is_deleted_by_a_second_ack_for_a_batch_sent_after_the_first() -> None:

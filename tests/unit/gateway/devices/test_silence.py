@@ -1,7 +1,7 @@
 """Silence is one alarm: for a device, or for the edge it hangs on."""
 
 from contracts.instants import SECOND
-from gateway.devices.silence import Device, House, State, step
+from gateway.devices.silence import Device, Observed, State, step
 from gateway.engine.facts import RaiseAlarm
 
 
@@ -9,12 +9,12 @@ def play(*looks: tuple[float, set[str], set[str]], period: int = 2) -> list[tupl
     """Look at (second, silent devices, silent edges); return raised and cleared (`-`) alarms."""
     state, changes = State(), list[tuple[float, str]]()
     for second, devices, edges in looks:
-        house = House(
+        building = Observed(
             round(second * SECOND),
             {name: Device("east", name in devices, period * SECOND) for name in ("a", "b")},
             {"east": "east" in edges},
         )
-        state, effects, _ = step(state, house)
+        state, effects, _ = step(state, building)
         for effect in effects:
             sign = "" if isinstance(effect, RaiseAlarm) else "-"
             changes.append((second, f"{sign}{effect.key.kind} {effect.key.source}"))

@@ -16,7 +16,7 @@ from contracts.topics import parse
 from gateway.ingest.pipeline import Ingest
 from gateway.ingest.validation import Arrived
 from tests.conftest import ROOT
-from tests.unit.gateway.gateway_story import House
+from tests.unit.gateway.gateway_story import Building
 
 CONVERSATION = ROOT / "tests" / "data" / "0.1" / "conversation.jsonl.gz"
 
@@ -27,11 +27,11 @@ def _lines() -> list[dict[str, Any]]:
         return [line for line in map(json.loads, file) if line["topic"]]
 
 
-@pytest.fixture(name="house")
-def _house(tmp_path: Path) -> Iterator[House]:
-    house = House(tmp_path)
-    yield house
-    house.writer.close()
+@pytest.fixture(name="building")
+def _house(tmp_path: Path) -> Iterator[Building]:
+    building = Building(tmp_path)
+    yield building
+    building.writer.close()
 
 
 def begun(lines: list[dict[str, Any]]) -> Instant:
@@ -41,7 +41,7 @@ def begun(lines: list[dict[str, Any]]) -> Instant:
     return told.at - int(line["t"] * SECOND)
 
 
-def hear(house: House, line: dict[str, Any], sent: Ranges) -> Ranges:
+def hear(building: Building, line: dict[str, Any], sent: Ranges) -> Ranges:
     """Let the gateway hear a line; give the numbers it has been sent so far."""
     address = parse(line["topic"])
     assert address is not None
@@ -50,12 +50,12 @@ def hear(house: House, line: dict[str, Any], sent: Ranges) -> Ranges:
         command = commands.decode(payload)
 
         def keep(ingest: Ingest) -> None:
-            ingest.pending.add(address.edge, command, house.clock.at)
+            ingest.pending.add(address.edge, command, building.clock.at)
 
-        house.writer.ask(keep)
+        building.writer.ask(keep)
     if address.channel not in ("journal", "card", "state"):
         return sent
-    outcome = house.writer.take([Arrived(address, payload, house.clock.at)]).outcome
+    outcome = building.writer.take([Arrived(address, payload, building.clock.at)]).outcome
     if address.channel != "journal":
         return sent
     batch = json.loads(payload)
@@ -72,7 +72,7 @@ def hear(house: House, line: dict[str, Any], sent: Ranges) -> Ranges:
 
 @pytest.mark.parametrize("away", [None, (33.5, 178.4)])
 def test_all_that_an_old_edge_said_is_stored_once(
-    house: House, lines: list[dict[str, Any]], away: tuple[float, float] | None
+    building: Building, lines: list[dict[str, Any]], away: tuple[float, float] | None
 ) -> None:
     zero, sent = begun(lines), Ranges()
     if away is not None:
@@ -81,11 +81,11 @@ def test_all_that_an_old_edge_said_is_stored_once(
         notices = [line | {"t": 200.0} for line in missed if '"kind":"thinned"' in line["payload"]]
         lines = [line for line in lines if line not in missed] + notices
     for line in lines:
-        house.clock.at = zero + round(line["t"] * SECOND)
+        building.clock.at = zero + round(line["t"] * SECOND)
         if int(line["t"]) % 30 == 0:
-            house.restart()
-        house.tick()
-        sent = hear(house, line, sent)
+            building.restart()
+        building.tick()
+        sent = hear(building, line, sent)
     records = {
         batch["first"] + place: record
         for line in lines
@@ -98,12 +98,12 @@ def test_all_that_an_old_edge_said_is_stored_once(
         for number, record in records.items()
         if record["kind"] == "reading"
     }
-    stored = house.sql("SELECT seq, path, at, value FROM reading JOIN point ON id = point")
+    stored = building.sql("SELECT seq, path, at, value FROM reading JOIN point ON id = point")
     assert len(stored) == len(readings)
     assert {seq: tuple(rest) for seq, *rest in stored} == readings
-    assert house.sql("SELECT count(*) FROM event") == [(len(records) - len(readings),)]
-    assert house.sql("SELECT count(*) FROM unreadable") == [(0,)]
-    holes = house.sql("SELECT first, last, cause FROM gap ORDER BY first")
+    assert building.sql("SELECT count(*) FROM event") == [(len(records) - len(readings),)]
+    assert building.sql("SELECT count(*) FROM unreadable") == [(0,)]
+    holes = building.sql("SELECT first, last, cause FROM gap ORDER BY first")
     thinned = Ranges(
         pair for one in records.values() if one["kind"] == "thinned" for pair in one["ranges"]
     )
@@ -111,6 +111,6 @@ def test_all_that_an_old_edge_said_is_stored_once(
     given_up = sum(last - first + 1 for first, last, cause in holes if cause == "thinned")
     assert given_up > 1000 if away is not None else holes == [(1, 8, "")]
     assert all((cause == "thinned") == thinned.covers(first, last) for first, last, cause in holes)
-    ended = house.sql("SELECT status, edge FROM command ORDER BY status")
+    ended = building.sql("SELECT status, edge FROM command ORDER BY status")
     assert ended == [("done", "stacks"), ("reverted", "stacks")]
-    assert house.sql("SELECT kind FROM alarm WHERE kind IN ('command', 'store')") == []
+    assert building.sql("SELECT kind FROM alarm WHERE kind IN ('command', 'store')") == []

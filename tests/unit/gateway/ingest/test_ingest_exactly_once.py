@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from contracts.ranges import Ranges
 from contracts.records import EdgeStarted, Record
-from tests.unit.gateway.gateway_story import T0, House, reading
+from tests.unit.gateway.gateway_story import T0, Building, reading
 
 LAST = 40
 
@@ -33,42 +33,42 @@ moves = st.lists(
 @given(moves)
 def test_every_number_is_stored_once_and_every_hole_is_a_row(story: list[object]) -> None:
     with TemporaryDirectory() as folder:
-        house = House(Path(folder))
+        building = Building(Path(folder))
         sent = Ranges()
         handed = 0
         for move in story:
             if move == "kill":
-                house.restart()
+                building.restart()
             elif move == "tick":
-                house.tick()
+                building.tick()
             elif isinstance(move, list):
                 batches = [
-                    house.batch([record(n) for n in range(first, last + 1)], first)
+                    building.batch([record(n) for n in range(first, last + 1)], first)
                     for first, last in move
                 ]
                 handed += sum(last - first + 1 for first, last in move)
-                house.writer.take(batches)
+                building.writer.take(batches)
                 sent = sent.union(move)
-        _check(house, sent, handed)
-        house.writer.take([house.batch([record(n) for n in range(1, LAST + 1)], 1)])
-        _check(house, Ranges([(1, LAST)]), handed + LAST)
-        house.writer.close()
+        _check(building, sent, handed)
+        building.writer.take([building.batch([record(n) for n in range(1, LAST + 1)], 1)])
+        _check(building, Ranges([(1, LAST)]), handed + LAST)
+        building.writer.close()
 
 
-def _check(house: House, sent: Ranges, handed: int) -> None:
-    numbers = house.sql("SELECT seq FROM reading UNION ALL SELECT seq FROM event ORDER BY seq")
+def _check(building: Building, sent: Ranges, handed: int) -> None:
+    numbers = building.sql("SELECT seq FROM reading UNION ALL SELECT seq FROM event ORDER BY seq")
     assert [n for (n,) in numbers] == [n for first, last in sent for n in range(first, last + 1)]
-    assert house.sql("SELECT first, last FROM committed ORDER BY first") == [
+    assert building.sql("SELECT first, last FROM committed ORDER BY first") == [
         tuple(one) for one in sent
     ]
-    gaps = house.sql("SELECT first, last FROM gap ORDER BY first")
+    gaps = building.sql("SELECT first, last FROM gap ORDER BY first")
     assert gaps == [tuple(one) for one in sent.missing(1, sent.last or 0)]
-    assert house.tally("duplicate") == handed - sent.size
-    for (body,) in house.sql(
+    assert building.tally("duplicate") == handed - sent.size
+    for (body,) in building.sql(
         "SELECT version FROM (SELECT body ->> 'version' AS version FROM event)"
     ):
         assert body.isdecimal()
-    stored = house.sql("SELECT seq, value FROM reading")
+    stored = building.sql("SELECT seq, value FROM reading")
     assert all(value == seq / 2 for seq, value in stored)
 
 
@@ -79,14 +79,14 @@ def test_crossings_do_not_depend_on_the_order_of_arrival(
 ) -> None:
     shown = [65_500, 65_510, 65_530, 4, 4, 9, 1, 30]
     with TemporaryDirectory() as folder:
-        house = House(Path(folder))
-        house.clock.at = T0 + 2_000_000_000
+        building = Building(Path(folder))
+        building.clock.at = T0 + 2_000_000_000
         for place, n in enumerate(order):
-            house.send(reading(60 * n, shown[n], "counter/channel_0"), first=n + 1)
+            building.send(reading(60 * n, shown[n], "counter/channel_0"), first=n + 1)
             if place in kills:
-                house.restart()
-        rows = house.sql("SELECT count, flag FROM crossing ORDER BY until")
-        house.writer.close()
+                building.restart()
+        rows = building.sql("SELECT count, flag FROM crossing ORDER BY until")
+        building.writer.close()
     assert rows == [
         (10, ""), (20, ""), (10, "rollover"), (0, ""), (5, ""), (None, "reset"), (29, ""),
     ]  # fmt: skip

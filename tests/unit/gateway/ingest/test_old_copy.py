@@ -12,72 +12,72 @@ from contracts.instants import SECOND, Instant
 from gateway.ingest import readers as ingest_readers
 from gateway.ingest.readers import OLD_COPY, Gap
 from gateway.ingest.stamps import Span, lost_between
-from tests.unit.gateway.gateway_story import T0, House, ack_of, reading
+from tests.unit.gateway.gateway_story import T0, Building, ack_of, reading
 
 
-@pytest.fixture(name="house")
-def _house(tmp_path: Path) -> Iterator[House]:
-    house = House(tmp_path)
-    house.cards()
-    yield house
-    house.writer.close()
+@pytest.fixture(name="building")
+def _house(tmp_path: Path) -> Iterator[Building]:
+    building = Building(tmp_path)
+    building.cards()
+    yield building
+    building.writer.close()
 
 
-def talk(house: House, first: int, heard: Instant | None) -> Instant:
+def talk(building: Building, first: int, heard: Instant | None) -> Instant:
     """Send a record; give the stamp of the answer."""
     told = None if heard is None else (heard, SECOND)
-    return ack_of(house.told(reading(first, 20.0), first=first, heard=told)).sent
+    return ack_of(building.told(reading(first, 20.0), first=first, heard=told)).sent
 
 
-def lost(house: House) -> list[Gap]:
-    found = ingest_readers.gaps(house.writer.ingest().store.connection)
+def lost(building: Building) -> list[Gap]:
+    found = ingest_readers.gaps(building.writer.ingest().store.connection)
     return [one for one in found if one.cause == OLD_COPY]
 
 
-def test_in_ordinary_life_nothing_is_called_lost(house: House) -> None:
+def test_in_ordinary_life_nothing_is_called_lost(building: Building) -> None:
     heard = None
     for first in range(1, 9):
-        house.clock.at += 30 * SECOND
-        heard = talk(house, first, heard)
+        building.clock.at += 30 * SECOND
+        heard = talk(building, first, heard)
         if first % 3 == 0:
-            house.restart()
-    house.clock.at -= 3600 * SECOND
-    again = talk(house, 9, heard)
-    talk(house, 10, again)
-    house.restart()
-    talk(house, 11, heard)
-    assert lost(house) == []
+            building.restart()
+    building.clock.at -= 3600 * SECOND
+    again = talk(building, 9, heard)
+    talk(building, 10, again)
+    building.restart()
+    talk(building, 11, heard)
+    assert lost(building) == []
 
 
-def test_an_old_copy_is_found_out_whoever_speaks_first(house: House, tmp_path: Path) -> None:
-    talk(house, 1, None)
-    house.clock.at += 10 * SECOND
-    before = talk(house, 2, None)
-    house.writer.close()
+def test_an_old_copy_is_found_out_whoever_speaks_first(building: Building, tmp_path: Path) -> None:
+    talk(building, 1, None)
+    building.clock.at += 10 * SECOND
+    before = talk(building, 2, None)
+    building.writer.close()
     saved = tmp_path / "saved"
-    copy(house.path, saved)
-    house.start()
-    house.clock.at += 600 * SECOND
-    heard = talk(house, 3, None)
-    house.writer.close()
-    copy(saved, house.path)
-    house.clock.at += 60 * SECOND
-    house.start()
-    talk(house, 4, None)  # an edge that began anew has heard nobody yet
-    house.restart()
-    house.clock.at += 5 * SECOND
-    talk(house, 5, heard)
-    talk(house, 6, heard)
-    found = lost(house)
+    copy(building.path, saved)
+    building.start()
+    building.clock.at += 600 * SECOND
+    heard = talk(building, 3, None)
+    building.writer.close()
+    copy(saved, building.path)
+    building.clock.at += 60 * SECOND
+    building.start()
+    talk(building, 4, None)  # an edge that began anew has heard nobody yet
+    building.restart()
+    building.clock.at += 5 * SECOND
+    talk(building, 5, heard)
+    talk(building, 6, heard)
+    found = lost(building)
     assert {(one.edge, one.since, one.until) for one in found} == {
         ("stacks", before, T0 + 670 * SECOND)
     }
-    assert house.sql("SELECT kind, code, state FROM alarm WHERE kind = 'store'") == [
+    assert building.sql("SELECT kind, code, state FROM alarm WHERE kind = 'store'") == [
         ("store", "old-copy", "returned-unacknowledged")
     ]
-    house.restart()
-    talk(house, 7, heard)
-    assert lost(house) == found
+    building.restart()
+    talk(building, 7, heard)
+    assert lost(building) == found
 
 
 instants = st.integers(1, 40)

@@ -11,12 +11,12 @@ import pytest
 
 from contracts.codec import acks
 from gateway.engine.writer import Writer
-from gateway.engine.writer_thread import Keeper
+from gateway.engine.writer_thread import WriterThread
 from gateway.ingest.pipeline import Ingest, Outcome
 from gateway.ingest.readings import Readings
 from gateway.storage.sqlite import APPLICATION, Store, StoreError, migrate
 from runtime.database import DatabaseError, connect
-from tests.unit.gateway.gateway_story import T0, Clock, House, reading, small_site
+from tests.unit.gateway.gateway_story import T0, Building, Clock, reading, small_site
 
 
 def test_a_second_gateway_is_told_to_go_elsewhere(tmp_path: Path) -> None:
@@ -83,25 +83,25 @@ def test_the_store_is_synced_at_every_commit(tmp_path: Path) -> None:
 def test_poison_is_set_aside_and_its_neighbours_are_kept(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    house = House(tmp_path)
+    building = Building(tmp_path)
     whole = Readings._judge
 
-    def judge(self: Readings, track: Any, at: int, value: float, *rest: Any) -> None:
+    def judge(self: Readings, point: Any, at: int, value: float, *rest: Any) -> None:
         if value == 13.0:
             raise ValueError("thirteen")
-        whole(self, track, at, value, *rest)
+        whole(self, point, at, value, *rest)
 
     monkeypatch.setattr(Readings, "_judge", judge)
-    good = house.batch([reading(1, 20.0)], 1)
-    bad = house.batch(
+    good = building.batch([reading(1, 20.0)], 1)
+    bad = building.batch(
         [reading(2, 20.0), reading(3, 13.0, "counter/channel_0"), reading(4, 21.0)], 2
     )
-    more = house.batch([reading(5, 22.0)], 5)
-    outcome = house.writer.take([good, bad, more]).outcome
+    more = building.batch([reading(5, 22.0)], 5)
+    outcome = building.writer.take([good, bad, more]).outcome
     assert acks.decode(outcome.acks[-1][2]).committed == ((1, 5),)
-    assert house.sql("SELECT seq FROM reading ORDER BY seq") == [(1,), (2,), (4,), (5,)]
-    assert house.sql("SELECT seq, reason FROM unreadable") == [(3, "ValueError: thirteen")]
-    house.writer.close()
+    assert building.sql("SELECT seq FROM reading ORDER BY seq") == [(1,), (2,), (4,), (5,)]
+    assert building.sql("SELECT seq, reason FROM unreadable") == [(3, "ValueError: thirteen")]
+    building.writer.close()
 
 
 def test_a_full_disk_acknowledges_nothing_and_resumes_by_itself(
@@ -133,16 +133,16 @@ def test_a_full_disk_acknowledges_nothing_and_resumes_by_itself(
         await asyncio.sleep(0)
 
     async def story() -> None:
-        keeper = Keeper(Clock(), perform, ThreadPoolExecutor(1), sleep)
-        await keeper.open(small_site(), tmp_path / "store.sqlite3", connect)
-        running = asyncio.create_task(keeper.run(), name="keeper")
-        keeper.offer(batch)
+        writer_thread = WriterThread(Clock(), perform, ThreadPoolExecutor(1), sleep)
+        await writer_thread.open(small_site(), tmp_path / "store.sqlite3", connect)
+        running = asyncio.create_task(writer_thread.run(), name="writer")
+        writer_thread.offer(batch)
         await resumed.wait()
         running.cancel()
         await asyncio.gather(running, return_exceptions=True)
-        await keeper.close()
+        await writer_thread.close()
 
-    other = House(tmp_path / ".." / tmp_path.name)
+    other = Building(tmp_path / ".." / tmp_path.name)
     batch = other.batch([reading(1, 20.0)])
     other.writer.close()
     play(story())
@@ -176,21 +176,21 @@ def test_a_real_database_full_is_rolled_back_and_taken_again(
         connection.pragma("max_page_count", connection.pragma("page_count"))
 
     async def story() -> None:
-        keeper = Keeper(Clock(), perform, ThreadPoolExecutor(1), sleep)
-        await keeper.open(small_site(), tmp_path / "store.sqlite3", connect)
-        await keeper.ask(fill)
-        running = asyncio.create_task(keeper.run(), name="keeper")
-        keeper.offer(batch)
+        writer_thread = WriterThread(Clock(), perform, ThreadPoolExecutor(1), sleep)
+        await writer_thread.open(small_site(), tmp_path / "store.sqlite3", connect)
+        await writer_thread.ask(fill)
+        running = asyncio.create_task(writer_thread.run(), name="writer")
+        writer_thread.offer(batch)
         await resumed.wait()
         running.cancel()
         await asyncio.gather(running, return_exceptions=True)
-        stored = await keeper.ask(lambda ingest: ingest.store.rows("committed_ranges"))
+        stored = await writer_thread.ask(lambda ingest: ingest.store.rows("committed_ranges"))
         assert stored == [(1, 1, 3000)]
-        await keeper.close()
+        await writer_thread.close()
 
     resumed = asyncio.Event()
     (tmp_path / "other").mkdir()
-    other = House(tmp_path / "other")
+    other = Building(tmp_path / "other")
     batch = other.batch([reading(n / 1000, 20.0) for n in range(3000)])
     other.writer.close()
     play(story())
@@ -207,13 +207,13 @@ def test_a_full_inbox_lets_go_of_batches_and_counts_them(
         pass
 
     async def story() -> int:
-        keeper = Keeper(Clock(), perform, ThreadPoolExecutor(1))
+        writer_thread = WriterThread(Clock(), perform, ThreadPoolExecutor(1))
         for _ in range(10):
-            keeper.offer(batch)
-        await keeper.close()
-        return keeper.let_go
+            writer_thread.offer(batch)
+        await writer_thread.close()
+        return writer_thread.let_go
 
-    house = House(tmp_path)
-    batch = house.batch([reading(n, 20.0) for n in range(3)])
-    house.writer.close()
+    building = Building(tmp_path)
+    batch = building.batch([reading(n, 20.0) for n in range(3)])
+    building.writer.close()
     assert 0 < play(story()) < 10

@@ -27,12 +27,12 @@ from contracts.records import (
     RobotChanged,
 )
 from contracts.topics import Address
-from gateway.commands.requests import Desk
+from gateway.commands.requests import Requests
 from gateway.devices.snapshot import Live
 from gateway.engine.outbox import Outbox
 from gateway.engine.writer import Writer
-from gateway.engine.writer_thread import Keeper
-from gateway.ingest.after_commit import Performer
+from gateway.engine.writer_thread import WriterThread
+from gateway.ingest.after_commit import AfterCommit
 from gateway.ingest.validation import Arrived
 from gateway.storage.read_pool import READERS, Archive
 from gateway.web.app import build_app
@@ -88,7 +88,7 @@ def archive(folder: Path) -> Archive:
     return Archive(folder / "store.sqlite3", connect, ThreadPoolExecutor(READERS))
 
 
-class House:
+class Building:
     """What a test turns the knobs of."""
 
     def __init__(self, folder: Path) -> None:
@@ -96,17 +96,17 @@ class House:
         self.clock = Clock(NOON - 3 * HOUR)
         self.live = Live()
         self.outbox = Outbox()
-        perform = Performer(self.site.site, self.outbox, self.live)
-        self.keeper = Keeper(self.clock, perform, ThreadPoolExecutor(1))
-        asyncio.run(self.keeper.open(self.site, folder / "store.sqlite3", connect))
+        perform = AfterCommit(self.site.site, self.outbox, self.live)
+        self.writer_thread = WriterThread(self.clock, perform, ThreadPoolExecutor(1))
+        asyncio.run(self.writer_thread.open(self.site, folder / "store.sqlite3", connect))
         self.archive = archive(folder)
         ids = (f"command-{number}" for number in count(1))
-        desk = Desk(self.keeper, self.clock, lambda: next(ids))
-        self.parts = Parts(self.site, self.live, self.archive, desk, self.clock)
+        requests = Requests(self.writer_thread, self.clock, lambda: next(ids))
+        self.parts = Parts(self.site, self.live, self.archive, requests, self.clock)
         self._next = {"stacks": 1, "front": 1}
 
     async def arrive(self, *messages: Arrived) -> None:
-        await self.keeper._persist(partial(Writer.take, messages=list(messages)))
+        await self.writer_thread._persist(partial(Writer.take, messages=list(messages)))
 
     async def send(self, edge: str, *records: Record) -> None:
         first = self._next[edge]
@@ -125,7 +125,7 @@ class House:
 
     async def pass_time(self, microseconds: int) -> None:
         self.clock.now += microseconds
-        await self.keeper._persist(Writer.tick)
+        await self.writer_thread._persist(Writer.tick)
 
     async def measure(self, device: str, temperature: float, humidity: float) -> None:
         at = self.clock.now
@@ -161,7 +161,7 @@ class House:
 
     def close(self) -> None:
         self.archive.close()
-        asyncio.run(self.keeper.close())
+        asyncio.run(self.writer_thread.close())
 
 
 DEALINGS: tuple[Record, ...] = (
@@ -180,13 +180,13 @@ DEALINGS: tuple[Record, ...] = (
 
 
 @contextmanager
-def opened(folder: Path) -> Iterator[tuple[House, TestClient]]:
+def opened(folder: Path) -> Iterator[tuple[Building, TestClient]]:
     """Live a morning and open the gateway's doors."""
-    house = House(folder)
+    building = Building(folder)
     try:
-        asyncio.run(house.live_a_morning())
-        app = build_app(house.parts)
+        asyncio.run(building.live_a_morning())
+        app = build_app(building.parts)
         with TestClient(app, base_url="http://127.0.0.1:8080", follow_redirects=False) as client:
-            yield house, client
+            yield building, client
     finally:
-        house.close()
+        building.close()

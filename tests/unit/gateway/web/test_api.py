@@ -15,20 +15,20 @@ from gateway.web.app import build_app
 from gateway.web.guard import Doors, Pace, name_of
 from gateway.web.problems import Problem
 from runtime.database import connect
-from tests.unit.gateway.web.console_world import House, opened
+from tests.unit.gateway.web.console_world import Building, opened
 from wenlan import openapi
 
 API = "/api/v1"
 
 
 @pytest.fixture(name="world", scope="module")
-def _world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[House, TestClient]]:
+def _world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Building, TestClient]]:
     with opened(tmp_path_factory.mktemp("store")) as world:
         yield world
 
 
 @pytest.fixture(name="client")
-def _client(world: tuple[House, TestClient]) -> TestClient:
+def _client(world: tuple[Building, TestClient]) -> TestClient:
     return world[1]
 
 
@@ -140,9 +140,9 @@ def test_alarms_are_acknowledged_once_and_remember_who(tmp_path: Path) -> None:
 
 
 def test_a_command_is_taken_with_202_and_its_state_can_be_asked(
-    world: tuple[House, TestClient],
+    world: tuple[Building, TestClient],
 ) -> None:
-    house, client = world
+    building, client = world
     order = {"item": "ZJ9", "origin": "stacks-desk", "destination": "hall-desk"}
     taken = client.post(
         f"{API}/commands", json={"device": "robot-1", "action": "deliver", "arguments": order}
@@ -150,7 +150,7 @@ def test_a_command_is_taken_with_202_and_its_state_can_be_asked(
     assert taken.status_code == 202
     shown = client.get(f"{API}/commands/{taken.json()['id']}").json()
     assert (shown["status"], shown["arguments"], shown["who"]) == ("sent", order, "api")
-    sent = list(house.outbox._waiting.values())
+    sent = list(building.outbox._waiting.values())
     assert [topic for topic, payload in sent if taken.json()["id"].encode() in payload] == [
         "wenlan/v1/zhijiang/front/command"
     ]
@@ -258,10 +258,10 @@ def test_there_is_no_page_that_loads_from_elsewhere(client: TestClient) -> None:
 
 
 def test_a_store_that_cannot_be_read_is_503_and_says_so(tmp_path: Path) -> None:
-    with opened(tmp_path) as (house, client):
-        house.archive.close()
+    with opened(tmp_path) as (building, client):
+        building.archive.close()
         (tmp_path / "store.sqlite3").rename(tmp_path / "gone")
-        house.archive.__init__(  # type: ignore[misc]  # a new start
+        building.archive.__init__(  # type: ignore[misc]  # a new start
             tmp_path / "store.sqlite3", connect, ThreadPoolExecutor(1)
         )
         answer = client.get(f"{API}/health")
@@ -271,7 +271,7 @@ def test_a_store_that_cannot_be_read_is_503_and_says_so(tmp_path: Path) -> None:
 
 
 def test_a_fault_is_one_clear_answer_and_is_logged(
-    world: tuple[House, TestClient], caplog: pytest.LogCaptureFixture
+    world: tuple[Building, TestClient], caplog: pytest.LogCaptureFixture
 ) -> None:
     app = build_app(world[0].parts)
 
@@ -288,7 +288,7 @@ def test_a_fault_is_one_clear_answer_and_is_logged(
         assert client.get(f"{API}/health").json()["problems"]["fault"] == 2
 
 
-def test_other_names_are_taken_when_they_are_configured(world: tuple[House, TestClient]) -> None:
+def test_other_names_are_taken_when_they_are_configured(world: tuple[Building, TestClient]) -> None:
     app = build_app(world[0].parts, hosts=("wenlan.example",))
     with TestClient(app, base_url="http://wenlan.example") as client:
         assert client.get(f"{API}/site").status_code == 200
@@ -385,7 +385,7 @@ def test_a_window_far_back_is_answered_at_once(client: TestClient) -> None:
 
 
 def test_a_client_that_leaves_is_no_fault(
-    world: tuple[House, TestClient], caplog: pytest.LogCaptureFixture, play: Callable[..., Any]
+    world: tuple[Building, TestClient], caplog: pytest.LogCaptureFixture, play: Callable[..., Any]
 ) -> None:
     async def left() -> Message:
         return {"type": "http.disconnect"}

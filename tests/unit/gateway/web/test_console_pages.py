@@ -9,7 +9,7 @@ from contracts.instants import SECOND
 from gateway.climate.series import Series
 from gateway.web.console.svg import plan, spark
 from gateway.web.live_socket import difference
-from tests.unit.gateway.web.console_world import House, opened
+from tests.unit.gateway.web.console_world import Building, opened
 
 PAGES = {
     "/": ("Climate wall", "库房温湿度总览"),
@@ -156,7 +156,7 @@ def test_files_are_kept_for_ever_under_their_own_version(client: TestClient) -> 
 
 
 def test_live_values_come_whole_at_first_and_then_as_changes(tmp_path: Path) -> None:
-    with opened(tmp_path) as (house, client):
+    with opened(tmp_path) as (building, client):
         headers = {"Origin": "http://127.0.0.1:8080"}
         with client.websocket_connect(LIVE + "?space=vault-1", headers=headers) as socket:
             first = socket.receive_json()
@@ -165,17 +165,17 @@ def test_live_values_come_whole_at_first_and_then_as_changes(tmp_path: Path) -> 
             assert first["points"]["probe-v1-b/humidity"]["v"] is None
             assert first["points"]["probe-v1-b/humidity"]["last"] == 51.0
             assert first["edges"] == {"stacks": True, "front": True}
-            house.clock.now += SECOND
-            _measure(house, client)
+            building.clock.now += SECOND
+            _measure(building, client)
             second = socket.receive_json()
             assert second["now"] >= first["now"]
             assert set(second.get("points", {})) <= {"probe-v1-a/temperature"}
             assert "edges" not in second
 
 
-def _measure(house: House, client: TestClient) -> None:
+def _measure(building: Building, client: TestClient) -> None:
     assert client.portal is not None
-    client.portal.call(house.measure, "probe-v2", 19.0, 60.5)
+    client.portal.call(building.measure, "probe-v2", 19.0, 60.5)
 
 
 def test_a_live_line_to_another_site_is_refused(client: TestClient) -> None:
@@ -203,11 +203,11 @@ def test_a_hole_in_the_values_is_a_hole_in_the_drawing() -> None:
 
 
 def test_the_map_has_its_origin_below(tmp_path: Path) -> None:
-    house = House(tmp_path)
+    building = Building(tmp_path)
     try:
-        drawn = plan(house.site.fleet)
+        drawn = plan(building.site.fleet)
         assert drawn is not None
-        assert {spot.id for spot in drawn.spots} == {one.id for one in house.site.fleet.stations}
+        assert {spot.id for spot in drawn.spots} == {one.id for one in building.site.fleet.stations}
         assert drawn.place(0, 0)[1] > drawn.place(0, 5)[1]
     finally:
-        house.close()
+        building.close()

@@ -13,31 +13,31 @@ from contracts.records import ClockStepped, PartFell, RecordsGivenUp
 from contracts.topics import Address
 from gateway.engine.writer import Writer
 from gateway.ingest.validation import Arrived
-from tests.unit.gateway.web.console_world import House, opened
+from tests.unit.gateway.web.console_world import Building, opened
 
 
 @pytest.fixture(name="client", scope="module")
 def _client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
-    with opened(tmp_path_factory.mktemp("store")) as (house, client):
-        asyncio.run(trouble(house))
+    with opened(tmp_path_factory.mktemp("store")) as (building, client):
+        asyncio.run(trouble(building))
         yield client
 
 
-async def trouble(house: House) -> None:
-    now = house.clock.now
+async def trouble(building: Building) -> None:
+    now = building.clock.now
     sick = Presence(
         "front", True, now, "front-journal", session="x", journal="failing", disk=0.97, steps=3,
         reason="I/O error", streams=(StreamState("front-journal", 90, 80), StreamState("v", 9, 4)),
     )  # fmt: skip
-    address = Address(house.site.site, "front", "state")
-    await house.arrive(Arrived(address, encode(sick), now))
-    await house.send(
+    address = Address(building.site.site, "front", "state")
+    await building.arrive(Arrived(address, encode(sick), now))
+    await building.send(
         "front",
         PartFell("front", now, "kiosk-1", stands=False, reason="a bug"),
         ClockStepped("front", now, -90 * SECOND, "c2"),
         RecordsGivenUp(now, "front-old", "y", 3, 5, now - 9, now, "budget full"),
     )
-    await house.keeper._persist(Writer.tick)
+    await building.writer_thread._persist(Writer.tick)
 
 
 @pytest.mark.parametrize(
