@@ -116,7 +116,7 @@ def _session_of(ingest: Ingest, edge: str) -> str:
     """
     seen = ingest.watchdog.edges.get(edge)
     if seen is None or not seen.presence.stream:
-        raise DeskError(
+        raise RequestError(
             "edge-unheard", f"edge {edge} has not said yet that it is there; try again in a moment"
         )
     return seen.presence.session

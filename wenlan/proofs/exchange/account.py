@@ -127,7 +127,10 @@ class Account:
 
     def went_out(self, payload: bytes) -> None:
         """Take note of the numbers in a batch."""
-        batch = msgspec.json.decode(payload, type=Batch)
+        try:
+            batch = msgspec.json.decode(payload, type=Batch)
+        except (msgspec.DecodeError, UnicodeDecodeError):  # a rotten row in it: nobody can read it
+            return
         for place, raw in enumerate(batch.records):
             name = self.names.get(bytes(raw))
             if name is not None:

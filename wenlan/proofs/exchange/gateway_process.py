@@ -11,11 +11,11 @@ from typing import Any
 
 from config.site import Site
 from contracts.instants import Instant
-from gateway.commands.requests import Desk, DeskError, Order
+from gateway.commands.requests import Order, RequestError, Requests
 from gateway.devices.snapshot import Live
 from gateway.engine.outbox import Outbox
-from gateway.engine.writer_thread import Keeper
-from gateway.ingest.after_commit import Performer
+from gateway.engine.writer_thread import WriterThread
+from gateway.ingest.after_commit import AfterCommit
 from gateway.ingest.subscriber import Subscriber
 from gateway.storage.sqlite import Store, StoreError
 from runtime.database import connect
@@ -120,8 +120,8 @@ class GatewayProcess:
     async def _start(self) -> None:
         loop, machine = asyncio.get_running_loop(), self.machine
         outbox = Outbox()
-        perform = Performer(SITE, outbox, Live())
-        keeper = Keeper(self.now, perform, machine.thread(self.pause), asyncio.sleep)
+        perform = AfterCommit(SITE, outbox, Live())
+        keeper = WriterThread(self.now, perform, machine.thread(self.pause), asyncio.sleep)
         try:
             await keeper.open(self.site, machine.path / STORE, machine.connect)
         except StoreError:  # the process ends and is started again
@@ -131,7 +131,7 @@ class GatewayProcess:
         io = Io(_no_broker, asyncio.sleep, loop.time, self.dice)
         addresses = [one.address for one in self.network.brokers]
         self._subscriber = Subscriber(SITE, addresses, outbox, keeper.offer, self.now, io)
-        self.desk = Desk(keeper, self.now, self._new_id)
+        self.requests = Requests(keeper, self.now, self._new_id)
         self._ids = 0
         self._run("keeper", keeper.run())
         self._run("clock", keeper.keep_time())
@@ -146,8 +146,8 @@ class GatewayProcess:
 
     async def _command(self) -> None:
         try:
-            self.asked.append(await self.desk.command(Order(BELL, "ring"), "model"))
-        except DeskError:  # the edge has not shown its card yet, or the store is sick
+            self.asked.append(await self.requests.command(Order(BELL, "ring"), "model"))
+        except RequestError:  # the edge has not shown its card yet, or the store is sick
             return
 
     async def _send(self, outbox: Outbox) -> None:
