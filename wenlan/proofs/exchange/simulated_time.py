@@ -46,16 +46,12 @@ class LeapingLoop(asyncio.SelectorEventLoop):
     def run_in_executor(  # type: ignore[override]  # it gives what can be awaited
         self, executor: Executor | None, func: Callable[..., T], *args: Any
     ) -> asyncio.Future[T]:
-        """Leave the work to a `Thread`, or do it at once."""
+        """Leave the work of a `machine.Thread` to that."""
         begin = getattr(executor, "begin", None)
+        if begin is None:
+            return super().run_in_executor(executor, func, *args)
         done: asyncio.Future[T] = self.create_future()
-        if begin is not None:
-            begin(lambda: func(*args), done)
-            return done
-        try:
-            done.set_result(func(*args))
-        except Exception as error:  # noqa: BLE001 - it is given to whoever waits
-            done.set_exception(error)
+        begin(lambda: func(*args), done)
         return done
 
 
