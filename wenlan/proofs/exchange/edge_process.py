@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Coroutine
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from functools import partial
 from random import Random
@@ -28,11 +28,12 @@ from edge.uplink.layouts import Layouts
 from edge.uplink.session import Session, Who, will_of
 from edge.uplink.uplink import Uplink
 from runtime.clock import Clock
-from runtime.database import Connection, DatabaseError
 from runtime.mqtt.connection import Message
-from wenlan.proofs.exchange.account import Account, rows_in, rows_of
+from wenlan.proofs.exchange.account import Account
 from wenlan.proofs.exchange.brokers import Broker, Network
 from wenlan.proofs.exchange.machine import Machine
+from wenlan.proofs.exchange.sightings import Sightings
+from wenlan.proofs.exchange.tasks import Tasks
 
 SITE, EDGE = "model", "stacks"
 PROBE, BELL = "probe", "bell"
@@ -67,6 +68,16 @@ class Bell:
         return None
 
 
+def reading(edge: "EdgeProcess", number: int) -> Record:
+    """Measure something that nobody else measured."""
+    return sample(PROBE, LAYOUT, LAYOUT.digest, edge.clock.wall(), {"temperature": number})
+
+
+def event(edge: "EdgeProcess", name: str) -> Record:
+    """Make an event that is like no other."""
+    return DeviceChanged(PROBE, edge.clock.wall(), available=True, cause=name)
+
+
 @dataclass
 class EdgeProcess:
     """The process, and the machine it runs on."""
@@ -81,11 +92,11 @@ class EdgeProcess:
     ready: bool = False
     """Whether it has begun: until then it takes nothing."""
     broker: Broker | None = None
-    tasks: list[asyncio.Task[None]] = field(default_factory=list)
-    _keys: set[int] = field(default_factory=set)
-    """Of rows that were written and not yet looked at."""
-    _db: Connection | None = None
     _lock: ExitStack = field(default_factory=ExitStack)
+
+    def __post_init__(self) -> None:
+        self.tasks = Tasks(self.failed)
+        self._sightings = Sightings(self.account)
 
     def now(self) -> Instant:
         """Give the wall clock, in whole milliseconds."""
@@ -99,9 +110,10 @@ class EdgeProcess:
     def begin(self) -> None:
         """Start the process."""
         self.machine.begin()
-        self.machine.worked, self.machine.opened = self._look_at_disk, self._watch
-        self._keys.clear()
-        self._run("start", self._start())
+        self.machine.worked = self._look
+        self.machine.opened = self._sightings.watch
+        self._sightings.begin()
+        self.tasks.run("start", self._start())
 
     def kill(self) -> None:
         """Take note that the process is gone."""
@@ -109,18 +121,15 @@ class EdgeProcess:
         if self.broker is not None:
             self.broker.edge = None
             self.broker = None
-        for task in self.tasks:
-            task.cancel()
-        self.tasks.clear()
+        self.tasks.cancel()
         self._lock.close()
-        if self._keys:
-            self.account.on_disk(rows_in(self.machine.path / JOURNAL))
+        self._sightings.look_behind(self.machine.path / JOURNAL)
 
     def connect(self, broker: Broker) -> None:
         """Join a broker: say who is there, then send."""
         self.broker = broker
         self.network.join(broker, "edge", partial(self._take, self.machine.life))
-        self._run("greeting", self._greet())
+        self.tasks.run("greeting", self._greet())
 
     def cut(self) -> None:
         """Lose the broker, which publishes the last will."""
@@ -133,14 +142,6 @@ class EdgeProcess:
     def append(self, name: str, record: Record) -> None:
         """Hand a record to the journal."""
         self.account.appended(name, record, self.journal.append([record]))
-
-    def reading(self, number: int) -> Record:
-        """Measure something that nobody else measured."""
-        return sample(PROBE, LAYOUT, LAYOUT.digest, self.clock.wall(), {"temperature": number})
-
-    def event(self, name: str) -> Record:
-        """Make an event that is like no other."""
-        return DeviceChanged(PROBE, self.clock.wall(), available=True, cause=name)
 
     def at_rest(self) -> bool:
         """Say whether the journal has nothing left that the gateway lacks."""
@@ -171,7 +172,8 @@ class EdgeProcess:
         layouts = Layouts(journal, CARDS)
         journal.append([stamps.started("model")])
         uplink = self.uplink = Uplink(journal, TOPICS.journal, self._publish, loop.time, stamp)
-        bell = Bell(self.account, partial(self._alive, machine.life), self.pause)
+        begun = machine.life
+        bell = Bell(self.account, lambda: machine.life == begun, self.pause)
         outputs = Outputs({}, journal, self.clock, terms, self.dice)
         inbox = Inbox(
             Targets({}, {BELL: bell}),
@@ -196,15 +198,12 @@ class EdgeProcess:
             "bell": inbox.serve(BELL),
         }
         for name, part in parts.items():
-            self._run(name, part)
+            self.tasks.run(name, part)
         self.ready = True
 
     def _new_id(self) -> str:
         self._ids += 1
         return f"stream-{self.machine.life}-{self._ids}"
-
-    def _alive(self, life: int) -> bool:
-        return self.machine.life == life
 
     async def _greet(self) -> None:
         await self.talk.greet()
@@ -224,36 +223,8 @@ class EdgeProcess:
 
     def _take(self, life: int, message: Message) -> None:
         if self.machine.life == life and self.ready and not message.retained:
-            self._run("message", self.talk.received(message.topic, message.payload))
+            self.tasks.run("message", self.talk.received(message.topic, message.payload))
 
-    def _run(self, name: str, work: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.get_running_loop().create_task(work, name=name)
-        task.add_done_callback(self._ended)
-        self.tasks.append(task)
-
-    def _ended(self, task: asyncio.Task[None]) -> None:
-        if task in self.tasks:
-            self.tasks.remove(task)
-        if not task.cancelled() and (error := task.exception()) is not None:
-            self.failed(error)
-
-    def _watch(self, db: Connection) -> None:
-        """Hear of each row that is written through a connection."""
-        self._db = db
-        db.set_update_hook(self._row_written)
-
-    def _row_written(self, _: int, __: str, table: str, key: int) -> None:
-        if table == "entry":
-            self._keys.add(key)
-
-    def _look_at_disk(self) -> None:
-        """Take note of the numbers that rows got; a disk that refuses is asked again."""
-        db = self._db
-        if not self._keys or db is None or not self.machine.alive:
-            return
-        with suppress(DatabaseError):
-            if not db.in_transaction:
-                low, high = min(self._keys), max(self._keys)
-                found = rows_of(db, "WHERE key BETWEEN ? AND ?", (low, high))
-                self.account.on_disk(found)
-                self._keys.clear()
+    def _look(self) -> None:
+        if self.machine.alive:
+            self._sightings.look()

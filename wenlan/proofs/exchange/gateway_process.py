@@ -1,7 +1,7 @@
 """One gateway: its keeper and writer on a real store, without pages and without real brokers."""
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass, field
 from functools import partial
@@ -25,6 +25,7 @@ from wenlan.proofs.exchange.account import Account
 from wenlan.proofs.exchange.brokers import Broker, Network
 from wenlan.proofs.exchange.edge_process import BELL, EDGE, PROBE, SITE, TOPICS
 from wenlan.proofs.exchange.machine import Machine
+from wenlan.proofs.exchange.tasks import Tasks
 
 STORE = "store.sqlite3"
 OTHER = "annexe"
@@ -84,21 +85,21 @@ class GatewayProcess:
     ready: bool = False
     asked: list[str] = field(default_factory=list)
     """Commands that were taken down."""
-    tasks: list[asyncio.Task[None]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.tasks = Tasks(self.failed)
 
     def begin(self) -> None:
         """Start the process."""
         self.machine.begin()
-        self._run("start", self._start())
+        self.tasks.run("start", self._start())
 
     def kill(self) -> None:
         """Take note that the process is gone."""
         self.ready = False
         for broker in self.network.brokers:
             broker.gateway = None
-        for task in self.tasks:
-            task.cancel()
-        self.tasks.clear()
+        self.tasks.cancel()
 
     def connect(self, broker: Broker) -> None:
         """Join a broker, beside the others."""
@@ -115,7 +116,7 @@ class GatewayProcess:
 
     def ask(self) -> None:
         """Ask for something that must be done once."""
-        self._run("command", self._command())
+        self.tasks.run("command", self._command())
 
     async def _start(self) -> None:
         loop, machine = asyncio.get_running_loop(), self.machine
@@ -133,9 +134,9 @@ class GatewayProcess:
         self._subscriber = Subscriber(SITE, addresses, outbox, keeper.offer, self.now, io)
         self.requests = Requests(keeper, self.now, self._new_id)
         self._ids = 0
-        self._run("keeper", keeper.run())
-        self._run("clock", keeper.keep_time())
-        self._run("outbox", self._send(outbox))
+        self.tasks.run("keeper", keeper.run())
+        self.tasks.run("clock", keeper.keep_time())
+        self.tasks.run("outbox", self._send(outbox))
         self.ready = True
         for broker in self.network.brokers:
             self.connect(broker)
@@ -161,18 +162,7 @@ class GatewayProcess:
 
     def _take(self, life: int, broker: Broker, message: Message) -> None:
         if self.machine.life == life and self.ready:
-            self._run("message", self._subscriber.received(broker.address, message))
-
-    def _run(self, name: str, work: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.get_running_loop().create_task(work, name=name)
-        task.add_done_callback(self._ended)
-        self.tasks.append(task)
-
-    def _ended(self, task: asyncio.Task[None]) -> None:
-        if task in self.tasks:
-            self.tasks.remove(task)
-        if not task.cancelled() and (error := task.exception()) is not None:
-            self.failed(error)
+            self.tasks.run("message", self._subscriber.received(broker.address, message))
 
 
 async def _no_broker(*_: object) -> Any:

@@ -68,8 +68,8 @@ class Thread(Executor):
         self._pause = pause
         self._waiting: list[tuple[Callable[[], Any], asyncio.Future[Any]]] = []
 
-    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
-        raise NotImplementedError("the simulated loop calls `begin`")
+    def submit(self, _: Callable[..., Any], /, *__: Any, **___: Any) -> Future[Any]:
+        raise RuntimeError("only the simulated loop may use it, and calls `begin`")
 
     def begin(self, work: Callable[[], Any], done: asyncio.Future[Any]) -> None:
         """Take work; `done` gets what comes of it."""

@@ -3,6 +3,7 @@
 from random import Random
 
 from wenlan.proofs.disk_faults import Faults
+from wenlan.proofs.exchange import edge_process
 from wenlan.proofs.exchange.brokers import Chances
 from wenlan.proofs.exchange.world import World
 
@@ -12,7 +13,7 @@ async def read(story: World) -> None:
     if story.edge.ready:
         for _ in range(story.dice.randint(1, 5)):
             story.count += 1
-            story.edge.append(f"s{story.count}", story.edge.reading(story.count))
+            story.edge.append(f"s{story.count}", edge_process.reading(story.edge, story.count))
 
 
 async def burst(story: World) -> None:
@@ -20,7 +21,7 @@ async def burst(story: World) -> None:
     if story.edge.ready:
         for _ in range(story.dice.randint(20, 60)):
             story.count += 1
-            story.edge.append(f"s{story.count}", story.edge.reading(story.count))
+            story.edge.append(f"s{story.count}", edge_process.reading(story.edge, story.count))
 
 
 async def event(story: World) -> None:
@@ -29,7 +30,7 @@ async def event(story: World) -> None:
         story.count += 1
         name = f"e{story.count}"
         story.account.events.add(name)
-        story.edge.append(name, story.edge.event(name))
+        story.edge.append(name, edge_process.event(story.edge, name))
 
 
 async def command(story: World) -> None:
