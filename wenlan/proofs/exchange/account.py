@@ -77,8 +77,11 @@ class Account:
     """What a store that was replaced had, as long as it has not said so."""
     damaged: bool = False
     """Whether a journal or a store was altered or replaced: until then, no event may be missing."""
+    trusting: bool = False
+    """Whether an ack was forged in the edge's present life."""
     on_trust: set[str] = field(default_factory=set)
-    """What an ack was forged for while it was in memory only: a kill loses it."""
+    """What is durable since, but was never seen on disk: a kill may lose it."""
+    seen_on_disk: set[str] = field(default_factory=set)
     memory_spoilt: bool = False
     """Whether what the edge remembers was altered or replaced: it then takes the safe side."""
     done: Counter[str] = field(default_factory=Counter)
@@ -97,6 +100,8 @@ class Account:
         for name, promise in list(self.waiting.items()):
             if promise.kept:
                 self.durable[name] = now
+                if self.trusting and name not in self.seen_on_disk:
+                    self.on_trust.add(name)
                 del self.waiting[name]
 
     def began_anew(self, store: Path) -> None:
@@ -104,6 +109,7 @@ class Account:
         self.waiting.clear()
         self.excuse(self.on_trust, "an ack was forged for what was in memory only")
         self.on_trust.clear()
+        self.trusting = False
         if self.untold:
             with closing(connect(store, read_only=True)) as db:
                 told = db.execute("SELECT 1 FROM lost_time").fetchall()
@@ -122,6 +128,7 @@ class Account:
             name = self.names.get(body)
             if name is not None:
                 self.numbers.setdefault(name, set()).add((stream, number))
+                self.seen_on_disk.add(name)
             elif body.startswith(NOTICES):
                 self.notices.setdefault(body, set()).add((stream, number))
 

@@ -30,9 +30,8 @@ async def forge_ack(story: World) -> None:
     story.network.seen.append(("edge", message))
     for _ in range(story.dice.choice((1, 1, 3))):
         story.network.inject(edge.broker, "edge", message)
-    if track.use == "volatile":
-        # What is in memory only is as durable as whoever says that he has it is honest.
-        story.account.on_trust |= set(story.account.waiting)
+    # What is in memory only is as durable as whoever says that he has it is honest.
+    story.account.trusting = True
 
 
 async def forge_batch(story: World) -> None:
