@@ -12,7 +12,6 @@ from edge.journal.file import Closing, JournalFile
 from edge.journal.intake import Doubt, Intake
 from edge.journal.memory import Memories
 from edge.journal.port import FORGOTTEN
-from edge.journal.queue import Group
 from edge.journal.reserve import has_room, keep, release
 from edge.journal.rows import Lost, Stamp
 from edge.journal.schema import load_remembered
@@ -149,16 +148,15 @@ class Writer:
         group = self._intake.next_group(stamp, disk.reason)
         # Which numbers it gets is known when its turn comes: a rotten row may be declared before.
         self._doubt = Doubt(group, disk.file.own.name, LAST_NUMBER)
-        commit = disk.do(lambda file: self._commit(file, group, stamp))
-        self.commit = asyncio.create_task(commit, name="journal commit")
-        await self._finish(self.commit)
 
-    def _commit(self, file: JournalFile, group: Group, stamp: Stamp) -> None:
-        """Write a group, in the disk's thread."""
-        rows, own = group.rows, file.own
-        last = own.last + sum(row.total + 1 if isinstance(row, Lost) else 1 for row in rows)
-        self._doubt = Doubt(group, own.name, last if rows else own.last + 1)
-        file.write(rows, group.changes, stamp)
+        def write(file: JournalFile) -> None:
+            rows, own = group.rows, file.own
+            last = own.last + sum(row.total + 1 if isinstance(row, Lost) else 1 for row in rows)
+            self._doubt = Doubt(group, own.name, last if rows else own.last + 1)
+            file.write(rows, group.changes, stamp)
+
+        self.commit = asyncio.create_task(disk.do(write), name="journal commit")
+        await self._finish(self.commit)
 
     async def _finish(self, commit: asyncio.Task[None]) -> None:
         """Wait for a commit; who is cancelled meanwhile leaves it to the next step."""
