@@ -195,7 +195,7 @@ async def keeping_journal(
         lambda: host.secret(LIFE).hex(),
         host.random.random,
     )
-    policy = Policy(edge.journal.largest, counters, share)
+    policy = Policy(edge.journal.largest, counters, disk=share)
     try:
         async with Journal(place, stamps.life, seams, stamps.segment_of, policy) as journal:
             yield journal

@@ -20,6 +20,7 @@ COMMANDS = {
     "check": ("check", "validate a site file and print the polling plan"),
     "import": ("import_export", "take a logger's export with its own times"),
     "chaos": ("chaos", "kill processes at random; prove nothing is lost"),
+    "model": ("model", "random stories of an edge and its gateway; prove each rule is needed"),
     "fuzz": ("fuzz", "feed mutated messages to every codec"),
     "bench": ("bench", "measure every speed that is promised"),
 }

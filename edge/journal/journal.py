@@ -24,7 +24,7 @@ from edge.journal.intake import Intake
 from edge.journal.memory import KindMemory, Memories
 from edge.journal.opening import JournalError, Place, locked
 from edge.journal.port import Change, State
-from edge.journal.queue import Entry, Promise, Queue
+from edge.journal.queue import MOST_BYTES, Entry, Promise, Queue
 from edge.journal.rows import Limits, Piece, row_of
 from edge.journal.tracks import Track, of_file, of_memory
 from edge.journal.writer import Writer
@@ -47,6 +47,8 @@ class Policy:
     """Bytes on disk."""
     urgent: frozenset[tuple[str, str]] = frozenset()
     """Devices and blocks whose samples are never thinned: counters."""
+    memory: int = MOST_BYTES
+    """Bytes that wait in memory."""
     disk: Callable[[], float] = lambda: 0.0
     """Gives the share of the disk that is in use; may raise OSError."""
 
@@ -71,7 +73,7 @@ class Journal:
         self._segment = segment
         self._policy = policy or Policy()
         self._disk = Disk(place, life, seams)
-        self._intake = Intake(life, seams.ids)
+        self._intake = Intake(life, seams.ids, self._policy.memory)
         self._memories = Memories()
         self._writer = Writer(
             self._disk, self._intake, self._memories, seams.stamp, self._policy.largest

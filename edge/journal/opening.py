@@ -114,6 +114,8 @@ def _look(place: Place, *, thorough: bool) -> tuple[Connection | None, str]:
         version = int(db.pragma("user_version"))
         _refuse_newer(place.path, version)
         wrong = _damage(db, place, thorough=thorough)
+        if not wrong and db.readonly("main") and _can_be_written(place):
+            wrong = "its header calls it write-protected"
         if not wrong and version == 0:
             if db.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchall():
                 wrong = "it holds the tables of something else"
@@ -129,6 +131,17 @@ def _look(place: Place, *, thorough: bool) -> tuple[Connection | None, str]:
         db.close()
         raise
     return db, wrong
+
+
+def _can_be_written(place: Place) -> bool:
+    """Say whether the disk takes anything beside the file."""
+    beside = f"{place.name}.try"
+    try:
+        place.folder.write(beside, b"")
+        place.folder.unlink(beside)
+    except OSError:
+        return False
+    return True
 
 
 def _refuse_newer(path: Path, version: int) -> None:

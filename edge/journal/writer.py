@@ -4,10 +4,11 @@ import asyncio
 import logging
 from collections.abc import Callable
 
+from contracts.bounds import LAST_NUMBER
 from contracts.ranges import Ranges
 from edge.journal import shrinking
 from edge.journal.disk import Disk, SickError
-from edge.journal.file import Closing
+from edge.journal.file import Closing, JournalFile
 from edge.journal.intake import Doubt, Intake
 from edge.journal.memory import Memories
 from edge.journal.port import FORGOTTEN
@@ -149,11 +150,16 @@ class Writer:
         stamp, disk = self._stamp(), self.disk
         assert disk.file is not None
         group = self._intake.next_group(stamp, disk.reason)
-        rows, own = group.rows, disk.file.own
-        last = own.last + sum(row.total + 1 if isinstance(row, Lost) else 1 for row in rows)
-        self._doubt = Doubt(group, own.name, last if rows else own.last + 1)
-        commit = disk.do(lambda file: file.write(rows, group.changes, stamp))
-        self.commit = asyncio.create_task(commit, name="journal commit")
+        # Which numbers it gets is known when its turn comes: a rotten row may be declared before.
+        self._doubt = Doubt(group, disk.file.own.name, LAST_NUMBER)
+
+        def write(file: JournalFile) -> None:
+            rows, own = group.rows, file.own
+            last = own.last + sum(row.total + 1 if isinstance(row, Lost) else 1 for row in rows)
+            self._doubt = Doubt(group, own.name, last if rows else own.last + 1)
+            file.write(rows, group.changes, stamp)
+
+        self.commit = asyncio.create_task(disk.do(write), name="journal commit")
         await self._finish(self.commit)
 
     async def _finish(self, commit: asyncio.Task[None]) -> None:

@@ -156,13 +156,16 @@ class Session:
 
     async def run(self) -> None:
         """Repeat the presence now and then, and within two seconds of a change."""
-        told = self._clock.monotonic()
+        told = shown = self._clock.monotonic()
         while True:
             await self._clock.sleep(LOOK)
             await self._up.wait()
-            if self._layouts.forget():
-                await self._show_cards()
             now = self._clock.monotonic()
+            # A sample whose layout has not come is not taken: its card may have been lost.
+            lost = self._uplink.declined and now - shown >= REFRESH
+            if self._layouts.forget() or lost:
+                await self._show_cards()
+                shown = now
             if self._told is None or self._told.differs(self._tell()) or now - told >= REFRESH:
                 await self._be_present(online=True)
                 told = now

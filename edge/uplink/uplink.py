@@ -116,6 +116,11 @@ class Uplink:
         """Whether batches can go out."""
         return self._window.online
 
+    @property
+    def declined(self) -> bool:
+        """Whether the gateway answered a batch without taking all of it."""
+        return any(one.answered for one in self._window.flights.values())
+
     def connected(self) -> None:
         """Begin to send."""
         self._window.update(self._journal.tracks())

@@ -47,7 +47,7 @@ class Requests:
 
     Codes of RequestError: `unknown-alarm`, `not-acknowledgeable`, `comment-missing`,
     `unknown-device`, `unknown-action`, `unknown-point`, `value-missing`, `out-of-limits`,
-    `lease-missing`, `store-unavailable`.
+    `lease-missing`, `edge-unheard`, `store-unavailable`.
     """
 
     def __init__(
@@ -104,11 +104,22 @@ def _keep(ingest: Ingest, command: Command) -> None:
         raise RequestError(
             "unknown-action", f"{command.device} offers no {command.action!r}; it offers: {offered}"
         )
-    seen = ingest.watchdog.edges.get(known.edge)
-    session = seen.presence.session if seen is not None else ""
-    meant = msgspec.structs.replace(command, session=session)
+    meant = msgspec.structs.replace(command, session=_session_of(ingest, known.edge))
     ingest.pending.add(known.edge, meant, command.issued)
     ingest.send_commands(command.issued)
+
+
+def _session_of(ingest: Ingest, edge: str) -> str:
+    """Give the session of an edge; of 0.1, which has none, an empty one.
+
+    A command without a session is any session's: if an edge lost its journal it would do it twice.
+    """
+    seen = ingest.watchdog.edges.get(edge)
+    if seen is None or not seen.presence.stream:
+        raise RequestError(
+            "edge-unheard", f"edge {edge} has not said yet that it is there; try again in a moment"
+        )
+    return seen.presence.session
 
 
 def _check_write(card: Card, command: Command) -> None:

@@ -77,6 +77,7 @@ DESK_STATUS = {
     "value-missing": 422,
     "out-of-limits": 422,
     "lease-missing": 422,
+    "edge-unheard": 503,
     "store-unavailable": 503,
 }
 """HTTP status by the code of a RequestError."""

@@ -16,6 +16,7 @@ from tests.conftest import ROOT
 BROAD_CATCHES = {
     "runtime/supervisor.py": "the edge's supervisor: one sick part must not stop the others",
     "runtime/mqtt/wire.py": "a packet from outside, on which the library may stumble in any way",
+    "wenlan/proofs/exchange/machine.py": "what a thread's work raises is given to who waits",
     "wenlan/proofs/fuzz.py": "whatever a codec raises is what is looked for",
     "gateway/web/app.py": "the request boundary: one broken page must not stop the gateway",
 }

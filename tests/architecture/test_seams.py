@@ -21,6 +21,7 @@ COMPOSITIONS = {
     "runtime/mqtt/opening.py": "the machine's way to a broker",
     "wenlan/*": "process entries, the example library and proofs",
     "wenlan/*/*": "process entries, the example library and proofs",
+    "wenlan/*/*/*": "proofs that put edge and gateway together",
 }
 """Who hands in, and so may take what there is. The only places, besides what waits below."""
 

@@ -278,6 +278,7 @@ def test_a_command_without_an_outcome_becomes_unknown(
 
         def introduce(ingest: Any) -> None:
             ingest.registry.describe(CONDITIONER)
+            ingest.watchdog.presence(Presence("stacks", online=True, stream="s"), clock())
 
         await writer_thread.ask(introduce)
         identity = await desk.command(Order("conditioner", "restart"), "li")

@@ -239,6 +239,7 @@ PROBLEMS = {
     "value-missing": _("Give a number."),
     "out-of-limits": _("The device does not take that value: it is outside its limits."),
     "lease-missing": _("Say for how long the value shall hold."),
+    "edge-unheard": _("The edge of this device was not heard yet. Try again in a moment."),
     "store-unavailable": _("The gateway cannot use its store now. Try again in a few seconds."),
     "no-such-page": _("There is no such page."),
     "unknown-space": _("There is no such space."),

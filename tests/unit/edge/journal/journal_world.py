@@ -1,14 +1,13 @@
-"""A simulated clock, a real SQLite file in a folder, and a journal whose process can be killed."""
+"""A real SQLite file in a folder, and a journal whose process can be killed."""
 
 import asyncio
 import random
-import selectors
 import shutil
-from collections.abc import Callable, Coroutine, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from concurrent.futures import Executor, Future
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import msgspec
 
@@ -23,53 +22,14 @@ from edge.journal.opening import Place
 from edge.journal.rows import Limits, Piece, Stamp
 from runtime.database import Connection, close, connect
 from runtime.folder import Folder, SystemFolder
+from wenlan.proofs.exchange.simulated_time import play
 
-T = TypeVar("T")
+__all__ = ["play"]
+
 START = 1_790_000_000 * SECOND
 LAYOUT = Layout("air", (Column("temperature", 1), Column("humidity", 1)))
 DIGEST = LAYOUT.digest
 ALL = Limits(10_000, 2**30)
-
-
-class _Leaping(selectors.BaseSelector):
-    """Never waits: the clock leaps to where the next thing happens."""
-
-    def __init__(self) -> None:
-        self.now = 0.0
-        self._map: dict[Any, selectors.SelectorKey] = {}
-
-    def register(self, fileobj: Any, events: int, data: Any = None) -> selectors.SelectorKey:
-        self._map[fileobj] = selectors.SelectorKey(fileobj, 0, events, data)
-        return self._map[fileobj]
-
-    def unregister(self, fileobj: Any) -> selectors.SelectorKey:
-        return self._map.pop(fileobj)
-
-    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
-        if timeout is None:
-            raise RuntimeError("everybody waits for ever")
-        self.now += max(timeout, 0.0)
-        return []
-
-    def get_map(self) -> Mapping[Any, selectors.SelectorKey]:
-        return self._map
-
-
-class LeapingLoop(asyncio.SelectorEventLoop):
-    """An event loop on a simulated clock."""
-
-    def __init__(self) -> None:
-        self._leaping = _Leaping()
-        super().__init__(self._leaping)
-
-    def time(self) -> float:
-        return self._leaping.now
-
-
-def play(story: Coroutine[Any, Any, T]) -> T:
-    """Run a story on a simulated clock."""
-    with asyncio.Runner(loop_factory=LeapingLoop) as runner:
-        return runner.run(story)
 
 
 class InLine(Executor):

@@ -1,4 +1,7 @@
-"""Nothing is lost, nothing doubled, nothing altered: random stories against a plain ledger."""
+"""A gateway of 0.1 gets everything once: random stories against its plain ledger.
+
+Those with a gateway of today are told by `wenlan.proofs.exchange`.
+"""
 
 import os
 import shutil
@@ -6,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from edge.journal.journal import Policy
 from tests.unit.edge.journal.journal_model import Story
 from tests.unit.edge.journal.journal_world import play
 
-RUNS = int(os.environ.get("WENLAN_MODEL_RUNS", "25"))
-REPLACED = (("copy_disk", 2), ("put_back", 1), ("vanish", 1))
+RUNS = int(os.environ.get("WENLAN_MODEL_RUNS", "15"))
+# What was written behind the part of the log that a failed sync had lost was gone with it.
+LOST_BEHIND_A_FAILED_SYNC = (523, 524)
 
 
 def run(path: Path, seed: int, **kind: object) -> Story:
@@ -24,30 +27,11 @@ def run(path: Path, seed: int, **kind: object) -> Story:
 
 
 @pytest.mark.parametrize("seed", range(RUNS))
-def test_kills_sick_disks_and_lost_repeated_or_forged_messages(tmp_path: Path, seed: int) -> None:
-    run(tmp_path, seed)
-
-
-@pytest.mark.parametrize("seed", range(RUNS))
-def test_a_journal_that_vanishes_or_is_put_back_doubles_nothing(tmp_path: Path, seed: int) -> None:
-    run(tmp_path, seed, extra=REPLACED)
-
-
-@pytest.mark.parametrize("seed", range(RUNS))
-def test_a_budget_that_is_used_up_is_declared(tmp_path: Path, seed: int) -> None:
-    run(tmp_path, seed, policy=Policy(largest=80_000))
-
-
-@pytest.mark.parametrize("seed", range(RUNS))
 def test_a_gateway_of_0_1_gets_everything_once(tmp_path: Path, seed: int) -> None:
     # It does not understand what a record was before, so a full disk may double what is thinned.
     run(tmp_path, seed, old=True, extra=(("fill", 0),))
 
 
-# What was written behind the part of the log that a failed sync had lost was gone with it.
-LOST_BEHIND_A_FAILED_SYNC = (523, 524)
-
-
-@pytest.mark.parametrize("seed", [*range(RUNS), *LOST_BEHIND_A_FAILED_SYNC])
+@pytest.mark.parametrize("seed", LOST_BEHIND_A_FAILED_SYNC)
 def test_a_power_cut_takes_nothing_that_was_durable(tmp_path: Path, seed: int) -> None:
     run(tmp_path, seed, power=True, extra=(("cut_power", 4),))

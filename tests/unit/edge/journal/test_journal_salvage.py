@@ -74,6 +74,21 @@ async def survivors(world: World) -> set[float]:
         return set(got)
 
 
+def test_a_file_that_calls_itself_write_protected_is_salvaged(tmp_path: Path) -> None:
+    # A bit that flips in byte 18 of the header makes SQLite refuse to write it, for ever.
+    async def story() -> None:
+        source = await written(tmp_path / "source")
+        for bit in range(18 * 8 + 2, 19 * 8):
+            world = damaged(source, tmp_path / f"bit-{bit}")
+            file = world.path / "journal.sqlite3"
+            content = bytearray(file.read_bytes())
+            content[bit // 8] ^= 1 << bit % 8
+            file.write_bytes(content)
+            assert len(await survivors(world)) == COUNT - 100
+
+    play(story())
+
+
 def test_each_page_that_is_lost_costs_only_what_was_on_it(tmp_path: Path) -> None:
     async def story() -> None:
         source = await written(tmp_path / "source")

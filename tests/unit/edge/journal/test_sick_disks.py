@@ -2,16 +2,21 @@
 
 import asyncio
 import contextlib
+from collections.abc import Callable
+from concurrent.futures import Executor, Future
+from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 from contracts.layouts import Column, Layout, sample
 from contracts.ranges import Ranges
-from contracts.records import RecordsGivenUp, Sample, VolatileEnded
+from contracts.records import DeviceChanged, RecordsGivenUp, Sample, VolatileEnded
 from edge.journal.journal import Journal, Policy
 from edge.journal.rows import OVERHEAD
 from tests.unit.edge.journal.journal_model import Story
 from tests.unit.edge.journal.journal_world import (
+    ALL,
     Note,
     World,
     held,
@@ -278,5 +283,66 @@ def test_six_hundred_thousand_remembered_commands_cost_nothing_when_idle(tmp_pat
             running.cancel()
             await asyncio.wait([running])
             assert steps <= 5
+
+    play(story())
+
+
+@dataclass
+class Held(Executor):
+    """Does work at once, or, while it holds, when it is let go."""
+
+    holding: bool = False
+    waiting: list[Callable[[], None]] = field(default_factory=list)
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        done: Future[Any] = Future()
+
+        def work() -> None:
+            try:
+                done.set_result(fn(*args, **kwargs))
+            except Exception as error:  # noqa: BLE001 - it is given to whoever waits
+                done.set_exception(error)
+
+        if self.holding:
+            self.waiting.append(work)
+        else:
+            work()
+        return done
+
+    async def let_go(self) -> None:
+        """Do the next piece of work, and let everybody hear of it."""
+        self.waiting.pop(0)()
+        await passes(0.001)
+
+
+def test_a_group_that_failed_behind_the_notice_of_a_rotten_row_is_not_taken_for_written(
+    tmp_path: Path,
+) -> None:
+    async def story() -> None:
+        sick, held_up = Story(tmp_path, 1), Held()
+        sick.world.executor = held_up
+        await sick.begin()
+        journal = sick.journal
+        journal.append([sick.world.event("rots")])
+        await settle(journal)
+        sick.world.connections[-1].execute("UPDATE entry SET body = x'78'").fetchall()
+        held_up.holding = True
+        reading = asyncio.create_task(journal.read(journal.tracks()[0].stream, 1, 1, ALL))
+        await passes(0.001)
+        await held_up.let_go()
+        ticket = journal.append([sick.world.event("afterwards")])
+        writing = asyncio.create_task(journal.step())
+        await passes(0.001)
+        await held_up.let_go()  # the notice, which takes the number that the group would have had
+        sick.faults = EIO
+        held_up.holding = False
+        await held_up.let_go()
+        await asyncio.wait((reading, writing))
+        sick.faults = Faults()
+        await settle(journal)
+        causes = [one.cause for one in await records(journal) if isinstance(one, DeviceChanged)]
+        assert causes == ["afterwards"]
+        assert await ticket.durable(0)
+        await journal.__aexit__(None, None, None)
 
     play(story())

@@ -253,6 +253,28 @@ def test_cards_repeat_a_layout_while_a_record_that_names_it_is_held(tmp_path: Pa
     play(story())
 
 
+def test_cards_come_again_while_the_gateway_takes_not_all_of_a_batch(tmp_path: Path) -> None:
+    # A sample whose layout has not come is not taken; a broker may have dropped the card.
+    async def story() -> None:
+        world = World(tmp_path / "edge")
+        async with world.journal() as journal:
+            edge = Edge(world, journal)
+            edge.session.connected()
+            journal.append([world.reading(20.0)])
+            await edge.during(40.0)
+            assert edge.broker.take(TOPICS.card + "d1") == []
+            running = asyncio.create_task(edge.during(33.0), name="edge")
+            while not running.done():
+                await passes(0.1)
+                for one in edge.broker.take(TOPICS.journal):
+                    batch = batches.decode(one)
+                    await edge.hear(Ack(batch.stream, (), batch.life, batch.session, batch.k))
+            (card,) = edge.broker.take(TOPICS.card + "d1")
+            assert cards.decode(card).layouts == (LAYOUT,)
+
+    play(story())
+
+
 def test_live_data_is_there_at_once_beside_a_long_backlog(tmp_path: Path) -> None:
     async def story() -> None:
         world = World(tmp_path / "edge")

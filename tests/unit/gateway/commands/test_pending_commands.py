@@ -11,7 +11,7 @@ from contracts.instants import SECOND, Instant
 from contracts.messages import Command, StreamState
 from contracts.records import CommandOutcome, EdgeStarted
 from gateway.commands.pending import BEGAN_ANEW, NO_OUTCOME
-from gateway.commands.requests import _keep
+from gateway.commands.requests import RequestError, _keep
 from gateway.ingest.pipeline import Ingest, Outcome
 from tests.unit.gateway.gateway_story import PROBE, T0, Building
 
@@ -139,6 +139,22 @@ def test_an_edge_of_0_1_gets_commands_for_any_session(tmp_path: Path) -> None:
     assert command.session == ""
     building.send(outcome_of(building, "done"))
     assert row(building)[0] == "done"
+    building.writer.close()
+
+
+def test_no_command_is_taken_before_its_edge_said_its_session(tmp_path: Path) -> None:
+    # One without a session is any session's: an edge that lost its journal would do it again.
+    building = Building(tmp_path)
+    building.cards(READY)
+    with pytest.raises(RequestError, match="has not said yet") as refused:
+        ask(building)
+    assert refused.value.code == "edge-unheard"
+    building.writer.take([building.will("stacks")])
+    with pytest.raises(RequestError, match="has not said yet"):
+        ask(building)
+    building.presence(online=True, session="one")
+    (command,) = sent(ask(building))
+    assert command.session == "one"
     building.writer.close()
 
 
