@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 
-from contracts.codec import acks, encode
+from contracts.codec import acks, encode_record
 from contracts.messages import Batch
 from contracts.records import Record
 from edge.journal.queue import Promise
@@ -91,7 +91,7 @@ class Account:
 
     def appended(self, name: str, record: Record, promise: Promise) -> None:
         """Take note of a record that was handed to the journal."""
-        body = encode(record)
+        body = encode_record(record)
         self.bodies[name], self.names[body] = body, name
         self.waiting[name] = promise
 
