@@ -93,16 +93,19 @@ class Stream(NamedTuple):
         first = next(iter(self.held), None)
         return first.first if first else self.last + 1
 
+    @property
+    def spans(self) -> list[tuple[Life, int]]:
+        """Each life, and the last number that it owns; none when the lives were lost."""
+        ends = [one.since - 1 for one in self.lives[1:]]
+        return list(zip(self.lives, [*ends, self.last][: len(self.lives)], strict=True))
+
     def life_of(self, number: int) -> Life:
         """Give the life that owns a number."""
         return next(one for one in reversed(self.lives) if one.since <= number)
 
     def span_of(self, life: str) -> Range | None:
         """Give the first and the last number that a life owns."""
-        for one, following in zip(self.lives, (*self.lives[1:], None), strict=True):
-            if one.life == life:
-                return Range(one.since, following.since - 1 if following else self.last)
-        return None
+        return next((Range(one.since, last) for one, last in self.spans if one.life == life), None)
 
 
 def key_of(slot: int, number: int) -> int:

@@ -40,12 +40,11 @@ def of_file(
         if stream.use == "left":
             continue
         own = stream.use == "own"
-        for life, following in zip(stream.lives, (*stream.lives[1:], None), strict=True):
-            last = following.since - 1 if following else stream.last
+        for life, last in stream.spans:
             if (first := refused.get((stream.name, life.life))) is not None:
                 last = min(last, first - 1)
             held = stream.held.within(life.since, last)
-            newest = own and following is None
+            newest = own and life is stream.lives[-1]
             if len(held) or newest:
                 tracks.append(
                     Track(

@@ -108,6 +108,27 @@ def test_a_bit_that_flips_in_the_name_of_a_column_costs_no_row(tmp_path: Path) -
     play(story())
 
 
+def test_an_edge_begins_though_nobody_knows_the_lives_of_a_stream(tmp_path: Path) -> None:
+    async def story() -> None:
+        world = await written(tmp_path / "source")
+        file = world.path / "journal.sqlite3"
+        db = connect(file)
+        (page,) = next(db.execute("SELECT rootpage FROM sqlite_master WHERE name = 'life'"))
+        db.close()
+        for suffix in (".names", ".witness"):
+            file.with_name(file.name + suffix).unlink()
+        content = bytearray(file.read_bytes())
+        content[(page - 1) * PAGE : page * PAGE] = bytes(PAGE)
+        file.write_bytes(content)
+        for start in range(3):
+            async with world.journal() as journal:
+                journal.append([world.event(f"start {start}")])
+                await settle(journal)
+                assert len(await records(journal)) == start + 1
+
+    play(story())
+
+
 def test_each_page_that_is_lost_costs_only_what_was_on_it(tmp_path: Path) -> None:
     async def story() -> None:
         source = await written(tmp_path / "source")
