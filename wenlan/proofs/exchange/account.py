@@ -175,8 +175,9 @@ class Account:
             had = self._stored(db)
         with closing(connect(copy, read_only=True)) as db:
             (stamped,) = next(db.execute("SELECT coalesce(max(last), 0) FROM stamped"))
-            names = set(had) - set(self._stored(db))
-        self.stored_once |= {name: (had[name], now) for name in names}
+            # What was said of an earlier one that was replaced goes with this one, too.
+            names = (set(had) | set(self.stored_once)) - set(self._stored(db))
+        self.stored_once |= {name: (had[name], now) for name in names & set(had)}
         if heard > stamped:
             self.untold |= names
         else:
