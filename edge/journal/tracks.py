@@ -41,9 +41,8 @@ def of_file(
             continue
         own = stream.use == "own"
         for life, last in stream.spans:
-            if (first := refused.get((stream.name, life.life))) is not None:
-                last = min(last, first - 1)
-            held = stream.held.within(life.since, last)
+            refused_from = refused.get((stream.name, life.life), last + 1)
+            held = stream.held.within(life.since, min(last, refused_from - 1))
             newest = own and life is stream.lives[-1]
             if len(held) or newest:
                 tracks.append(

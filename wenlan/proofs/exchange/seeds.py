@@ -69,10 +69,10 @@ NEEDS: dict[str, tuple[str, ...]] = {
 UNCAUGHT: dict[str, str] = {
     "doubt-unread": "what is read meanwhile is on disk; only the notice of a row that rots under a"
     " sick disk could take the number by which the group is looked for",
-    "volatile-ended": "what a kill takes from memory was promised to nobody: the record says how much"
-    " that was, and without it the end stays open",
-    "directory": "rows are lost that it would have saved, and are declared; the tests of salvage count"
-    " them",
+    "volatile-ended": "what a kill takes from memory was promised to nobody: the record says how"
+    " much that was, and without it the end stays open",
+    "directory": "rows are lost that it would have saved, and are declared; the tests of salvage"
+    " count them",
     "rotten-declared": "the number is settled all the same; the notice gives cause and time",
     "not-own": "the edge leaves a stream for nothing, and loses nothing",
     "ack-of-a-life": "the same ack refuses the life, whose rows get other numbers before any of"
