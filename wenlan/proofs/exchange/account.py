@@ -84,6 +84,9 @@ class Account:
     seen_on_disk: set[str] = field(default_factory=set)
     memory_spoilt: bool = False
     """Whether what the edge remembers was altered or replaced: it then takes the safe side."""
+    memory_unwritten: bool = False
+    """Whether the edge ended while what it remembers waited for a sick disk: an outcome may have
+    been told from memory, and the next life takes the safe side."""
     done: Counter[str] = field(default_factory=Counter)
     """How often each command was carried out."""
     largest_ack: int = 0

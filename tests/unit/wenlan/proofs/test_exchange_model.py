@@ -30,6 +30,13 @@ def test_an_old_store_is_put_back_twice() -> None:
     assert told.failures == []
 
 
+def test_an_outcome_is_told_from_memory_and_forgotten() -> None:
+    # A command is refused because the disk is sick; the next life finds that it was taken.
+    (told,) = tell_all([800])
+    assert told.strokes["sicken edge"] == 1
+    assert told.failures == []
+
+
 def test_a_seed_tells_the_same_story_each_time() -> None:
     once, again = (tell_all(range(40, 46)) for _ in range(2))
     assert [one.told for one in once] == [one.told for one in again]
