@@ -28,6 +28,7 @@ from edge.journal.schema import (
     Life,
     Stream,
     Words,
+    check_names,
     key_of,
     load_streams,
     save_life,
@@ -61,6 +62,7 @@ class JournalFile:
     """An open journal, in the life that opened it."""
 
     def __init__(self, db: Connection, life: str) -> None:
+        check_names(db)
         self.db = db
         self.life = life
         self.words = Words(db)

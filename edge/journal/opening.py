@@ -200,10 +200,8 @@ def _begin_life(file: JournalFile) -> None:
         for stream in file.streams.values():
             lives = [
                 life
-                for life, following in zip(
-                    stream.lives, (*stream.lives[1:], Life(stream.last + 1, "")), strict=True
-                )
-                if len(stream.held.within(life.since, following.since - 1))
+                for life, last in stream.spans
+                if len(stream.held.within(life.since, last))
                 or (stream.use != "own" and life is stream.lives[-1])
             ]
             if stream.use == "own":

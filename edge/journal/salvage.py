@@ -2,7 +2,8 @@
 
 Rows are found by their keys: where a page cannot be read, the search goes on behind it. A row
 counts when its checksum is right, so that nothing altered is ever sent; the holes are what the
-closing of the old stream does not name.
+closing of the old stream does not name. Columns are told by their place: a bit that flipped in a
+name takes nothing along.
 """
 
 import logging
@@ -80,7 +81,7 @@ def salvage(old: Connection, new: Connection, fresh: Fresh, known: Known, why: s
     """
     streams = _streams(old, known)
     begin(new, fresh, [])
-    _copy(old, new, "word", ("id", "text", "crc"))
+    _copy(old, new, "word", 3)
     with transaction(new):
         for number, text in known.names.words:
             content = text.encode()
@@ -88,7 +89,7 @@ def salvage(old: Connection, new: Connection, fresh: Fresh, known: Known, why: s
                 "INSERT OR REPLACE INTO word VALUES (?, ?, ?)",
                 (number, content, text_checksum(number, content)),
             )
-    _copy(old, new, "remembered", ("kind", "key", "value", "crc"))
+    _copy(old, new, "remembered", 4)
     slots = {slot: slot + 1 for slot in streams}
     held: dict[int, list[int]] = {slot: [] for slot in streams}
     count = 0
@@ -147,7 +148,7 @@ def _streams(old: Connection, known: Known) -> dict[int, Stream]:
     """Read which streams there are; what stands beside the file fills gaps."""
     lives = _lives(old, known.names)
     streams: dict[int, Stream] = {}
-    for *told, crc in _readable(old, "SELECT slot, name, use, born, last, held, crc FROM stream"):
+    for *told, crc in _readable(old, "SELECT * FROM stream"):
         if text_checksum(*told) == crc:
             slot, name, use, born, last, _ = told
             streams[slot] = Stream(slot, name, use, born, last, Ranges(), lives.get(slot, ()))
@@ -175,7 +176,7 @@ def _streams(old: Connection, known: Known) -> dict[int, Stream]:
 
 def _lives(old: Connection, names: Directory) -> dict[int, tuple[Life, ...]]:
     found = {(slot, since): life for slot, since, life in names.lives}
-    for slot, since, life, crc in _readable(old, "SELECT slot, since, life, crc FROM life"):
+    for slot, since, life, crc in _readable(old, "SELECT * FROM life"):
         if text_checksum(slot, since, life) == crc:
             found[slot, since] = life
     lives: dict[int, tuple[Life, ...]] = {}
@@ -184,9 +185,9 @@ def _lives(old: Connection, names: Directory) -> dict[int, tuple[Life, ...]]:
     return lives
 
 
-def _copy(old: Connection, new: Connection, table: str, columns: tuple[str, ...]) -> None:
-    rows = list(_readable(old, f"SELECT {', '.join(columns)} FROM {table}"))  # noqa: S608
-    marks = ", ".join("?" for _ in columns)
+def _copy(old: Connection, new: Connection, table: str, columns: int) -> None:
+    rows = list(_readable(old, f"SELECT * FROM {table}"))  # noqa: S608 - a constant
+    marks = ", ".join("?" * columns)
     with transaction(new):
         new.executemany(f"INSERT OR IGNORE INTO {table} VALUES ({marks})", rows)  # noqa: S608
 
@@ -223,8 +224,7 @@ def _from(db: Connection, begin: int, most: int) -> tuple[list[tuple[Any, ...]],
     rows: list[tuple[Any, ...]] = []
     try:
         for row in db.execute(
-            "SELECT key, segment, block, at, crc, was, body FROM entry WHERE key >= ?"
-            " ORDER BY key LIMIT ?",
+            "SELECT * FROM entry WHERE rowid >= ? ORDER BY rowid LIMIT ?",
             (begin, most),
         ):
             rows.append(row)  # noqa: PERF402 - what came before the damage is kept

@@ -4,6 +4,7 @@ A row's key is its number, with the slot of its stream in the bits above: the fi
 that left a journal holds several streams.
 """
 
+import re
 from typing import NamedTuple
 
 import msgspec
@@ -11,7 +12,7 @@ import msgspec
 from contracts.bounds import LAST_NUMBER
 from contracts.ranges import Range, Ranges
 from edge.journal.rows import Block, Was, text_checksum
-from runtime.database import Connection
+from runtime.database import Connection, DatabaseError, Failure, failure
 
 VERSION = 2
 TABLES = """
@@ -54,6 +55,11 @@ CREATE TABLE remembered (
 ) STRICT, WITHOUT ROWID;
 """
 STATEMENTS = tuple(TABLES.strip().removesuffix(";").split(";\n"))
+_ALL_COLUMNS = tuple(
+    f"SELECT {', '.join(re.findall(r'^    ([a-z]+) ', statement, re.MULTILINE))}"  # noqa: S608
+    f" FROM {statement.split()[2]} LIMIT 0"
+    for statement in STATEMENTS
+)
 SLOTS = 1000
 BITS = LAST_NUMBER.bit_length() - 1
 """Of a key, those of the number."""
@@ -87,16 +93,19 @@ class Stream(NamedTuple):
         first = next(iter(self.held), None)
         return first.first if first else self.last + 1
 
+    @property
+    def spans(self) -> list[tuple[Life, int]]:
+        """Each life, and the last number that it owns; none when the lives were lost."""
+        ends = [one.since - 1 for one in self.lives[1:]]
+        return list(zip(self.lives, [*ends, self.last][: len(self.lives)], strict=True))
+
     def life_of(self, number: int) -> Life:
         """Give the life that owns a number."""
         return next(one for one in reversed(self.lives) if one.since <= number)
 
     def span_of(self, life: str) -> Range | None:
         """Give the first and the last number that a life owns."""
-        for one, following in zip(self.lives, (*self.lives[1:], None), strict=True):
-            if one.life == life:
-                return Range(one.since, following.since - 1 if following else self.last)
-        return None
+        return next((Range(one.since, last) for one, last in self.spans if one.life == life), None)
 
 
 def key_of(slot: int, number: int) -> int:
@@ -155,6 +164,20 @@ def save_remembered(db: Connection, kind: str, key: str, value: bytes | None) ->
             "INSERT OR REPLACE INTO remembered (kind, key, value, crc) VALUES (?, ?, ?, ?)",
             (kind, key, value, text_checksum(kind, key, value)),
         )
+
+
+def check_names(db: Connection) -> None:
+    """Raise DamagedError when a table or a column has another name: bits of the schema flipped.
+
+    No look at the pages finds that, and each statement would fail for ever.
+    """
+    for query in _ALL_COLUMNS:
+        try:
+            db.execute(query).fetchall()
+        except DatabaseError as error:
+            if failure(error) is not Failure.PROGRAM:
+                raise
+            raise DamagedError(str(error)) from error
 
 
 def load_streams(db: Connection) -> dict[int, Stream]:

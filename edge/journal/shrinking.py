@@ -59,10 +59,10 @@ def _lives(file: JournalFile) -> list[tuple[Stream, Life, int]]:
     """Give what is held, oldest first: streams that drain, then the own one, life by life."""
     streams = sorted(file.streams.values(), key=lambda one: (one.use == "own", one.slot))
     return [
-        (stream, life, (following.since - 1) if following else stream.last)
+        (stream, life, last)
         for stream in streams
         if stream.use != "left"
-        for life, following in zip(stream.lives, (*stream.lives[1:], None), strict=True)
+        for life, last in stream.spans
     ]
 
 

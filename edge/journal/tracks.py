@@ -40,12 +40,10 @@ def of_file(
         if stream.use == "left":
             continue
         own = stream.use == "own"
-        for life, following in zip(stream.lives, (*stream.lives[1:], None), strict=True):
-            last = following.since - 1 if following else stream.last
-            if (first := refused.get((stream.name, life.life))) is not None:
-                last = min(last, first - 1)
-            held = stream.held.within(life.since, last)
-            newest = own and following is None
+        for life, last in stream.spans:
+            refused_from = refused.get((stream.name, life.life), last + 1)
+            held = stream.held.within(life.since, min(last, refused_from - 1))
+            newest = own and life is stream.lives[-1]
             if len(held) or newest:
                 tracks.append(
                     Track(

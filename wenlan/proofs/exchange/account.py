@@ -84,6 +84,9 @@ class Account:
     seen_on_disk: set[str] = field(default_factory=set)
     memory_spoilt: bool = False
     """Whether what the edge remembers was altered or replaced: it then takes the safe side."""
+    memory_unwritten: bool = False
+    """Whether the edge ended while what it remembers waited for a sick disk: an outcome may have
+    been told from memory, and the next life takes the safe side."""
     done: Counter[str] = field(default_factory=Counter)
     """How often each command was carried out."""
     largest_ack: int = 0
@@ -175,8 +178,9 @@ class Account:
             had = self._stored(db)
         with closing(connect(copy, read_only=True)) as db:
             (stamped,) = next(db.execute("SELECT coalesce(max(last), 0) FROM stamped"))
-            names = set(had) - set(self._stored(db))
-        self.stored_once |= {name: (had[name], now) for name in names}
+            # What was said of an earlier one that was replaced goes with this one, too.
+            names = (set(had) | set(self.stored_once)) - set(self._stored(db))
+        self.stored_once |= {name: (had[name], now) for name in names & set(had)}
         if heard > stamped:
             self.untold |= names
         else:

@@ -117,6 +117,8 @@ class EdgeProcess:
 
     def kill(self) -> None:
         """Take note that the process is gone."""
+        if self.ready and self.journal.state.condition != "ok":
+            self.account.memory_unwritten = True
         self.ready = False
         if self.broker is not None:
             self.broker.edge = None

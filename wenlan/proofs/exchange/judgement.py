@@ -176,7 +176,9 @@ def _commands(account: Account, db: Connection) -> list[str]:
     failures += [
         f"{identity} has the outcomes {sorted(statuses)}"
         for identity, statuses in told.items()
-        if len(statuses) > 1 and not account.memory_spoilt  # then the gateway keeps the first
+        # If what it remembered is gone the edge may say `failed`, too; the gateway keeps the first.
+        if len(statuses - ({"failed"} if account.memory_unwritten else set())) > 1
+        and not account.memory_spoilt
     ]
     for identity, status in db.execute("SELECT id, status FROM command"):
         outcomes = told.get(identity, {UNKNOWN})

@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable
 from random import Random
 
-from wenlan.proofs.exchange import forging, spoiling, strokes
+from wenlan.proofs.exchange import forging, sequences, spoiling, strokes
 from wenlan.proofs.exchange.world import Nature, World
 
 WHOLE = 2 * 2**30
@@ -19,6 +19,8 @@ STORES = {"copy store": 1.0, "put store back": 0.5}
 FORGED = {"forge ack": 0.8, "forge batch": 0.8}
 ROT = {"rot": 0.8, "bit flips": 0.4}
 POWER = {"cut power": 1.0}
+SHARE = 0.1
+"""Share of the stories that have a sequence of steps, beside what chance brings."""
 KINDS = (MESSAGES, KILLS, DISKS, REPLACED, STORES, FORGED, ROT)
 
 
@@ -39,10 +41,29 @@ def drawn(seed: int) -> Nature:
     memory = dice.choice((PLENTY, PLENTY, 12_000))
     if budget < WHOLE or memory < PLENTY:
         weights["burst"] = 2.0
-    return Nature(weights, budget, memory, power)
+    sequence = _sequence_of(seed)
+    budget = BUDGETS.get(sequence, budget)
+    return Nature(weights, budget, memory, power, sequence)
+
+
+def _sequence_of(seed: int) -> str:
+    """Draw from other dice than the rest, which goes its way as without one."""
+    dice = Random(seed * 7919 + 2)  # noqa: S311 - a story, not a secret
+    return dice.choice(list(SEQUENCES)) if dice.random() < SHARE else ""
 
 
 Stroke = Callable[[World], Awaitable[None]]
+SEQUENCES: dict[str, Stroke] = {
+    "forged ack twice": sequences.forged_ack_twice,
+    "forged ack of an earlier life": sequences.forged_ack_of_an_earlier_life,
+    "kill while thinning": sequences.kill_while_thinning,
+    "thinning again and again": sequences.thinning_again_and_again,
+    "rot in a damaged file": sequences.rot_in_a_damaged_file,
+    "store without the stream": sequences.store_without_the_stream,
+    "late command": sequences.late_command,
+}
+"""What needs several steps in a row."""
+BUDGETS = {"kill while thinning": 64_000, "thinning again and again": 44_000}
 STROKES: dict[str, Stroke] = {
     "read": strokes.read,
     "burst": strokes.burst,
@@ -73,4 +94,5 @@ STROKES: dict[str, Stroke] = {
     "forge batch": forging.forge_batch,
     "rot": spoiling.rot,
     "bit flips": spoiling.bit_flips,
+    **SEQUENCES,
 }

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from edge.commands import inbox
 from edge.commands.inbox import Inbox
-from edge.journal import opening, salvage, shrinking, volatile
+from edge.journal import disk, opening, salvage, shrinking, volatile
 from edge.journal.disk import Disk
 from edge.journal.journal import Journal
 from edge.uplink.naming import Naming
@@ -44,6 +44,10 @@ RULES: dict[str, Rule] = {
         "a group in doubt is not durable until the reopened file shows that it is there",
         journal.doubt_is_done,
     ),
+    "doubt-unread": Rule(
+        "nothing is read for sending while a group is in doubt",
+        journal.judged_late,
+    ),
     "volatile-named": Rule(
         "a record of the stream in memory is durable when the gateway named it, not before",
         journal.durable_in_memory,
@@ -55,6 +59,10 @@ RULES: dict[str, Rule] = {
     "one-volatile": Rule(
         "a second stream in memory begins only when the first has drained", journal.second_volatile
     ),
+    "volatile-ended": Rule(
+        "when the disk is back, a record in the own stream says how the one in memory ended",
+        journal.no_end,
+    ),
     "was": Rule(
         "a survivor of thinning says what it was",
         lambda: [(shrinking, "moved", journal.was), (volatile, "moved", journal.was)],
@@ -62,6 +70,10 @@ RULES: dict[str, Rule] = {
     "all-was": Rule(
         "a survivor says all that it was",
         lambda: [(shrinking, "moved", journal.last_was), (volatile, "moved", journal.last_was)],
+    ),
+    "most-was": Rule(
+        "a survivor that had 32 numbers is not moved again: it is given up, an event stays",
+        lambda: [(shrinking, "moved", journal.later_was), (volatile, "moved", journal.later_was)],
     ),
     "one-commit": Rule(
         "what survives is written in the commit that deletes what it was", journal.split_replace
@@ -83,7 +95,12 @@ RULES: dict[str, Rule] = {
     "witness-written": Rule(
         "the witness follows each group", lambda: [(Disk, "_witness", journal.nothing)]
     ),
+    "directory": Rule(
+        "what rows cannot be told without stands beside the journal a second time",
+        lambda: [(disk, "write_directory", journal.nothing)],
+    ),
     "life": Rule("each start of the edge is a life of its own", journal.one_life),
+    "rows-of-a-life": Rule("a batch holds rows of one life, and names that", journal.lives_as_one),
     "not-own": Rule(
         "a stream born in this life is never left on a refusal",
         lambda: [(Journal, "refuse", journal.refuse_at_once)],

@@ -13,6 +13,9 @@ from wenlan.proofs.exchange.edge_process import JOURNAL
 from wenlan.proofs.exchange.gateway_process import STORE
 from wenlan.proofs.exchange.world import World
 
+PAGE = 4096
+"""Bytes of a page of a database; the first one says what kind of page it is."""
+
 
 async def copy_journal(story: World) -> None:
     """Copy the journal as it is found at a kill; what stands beside it, too."""
@@ -74,6 +77,19 @@ async def bit_flips(story: World) -> None:
         for _ in range(story.dice.choice((1, 1, 4))):
             content = _flipped(content, story.dice)
         file.write_bytes(content)
+
+
+async def damage_a_page(story: World) -> None:
+    """Make a page of the journal something that it is not, while the process is down."""
+    _begin_to_spoil(story)
+    path = story.edge.machine.path / JOURNAL
+    with suppress(DatabaseError), closing(connect(path)) as db:
+        db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+    content = bytearray(path.read_bytes() if path.exists() else b"")
+    pages = len(content) // PAGE
+    if pages > 1:
+        content[story.dice.randrange(1, pages) * PAGE] ^= 0xFF
+        path.write_bytes(content)
 
 
 def _begin_to_spoil(story: World) -> None:

@@ -10,7 +10,8 @@ from wenlan.proofs.disk_faults import Faults
 from wenlan.proofs.exchange.brokers import CALM
 from wenlan.proofs.exchange.gateway_process import STORE
 from wenlan.proofs.exchange.judgement import judge, still_waiting
-from wenlan.proofs.exchange.plot import STROKES, drawn
+from wenlan.proofs.exchange.plot import STROKES
+from wenlan.proofs.exchange.plot import drawn as nature_of
 from wenlan.proofs.exchange.simulated_time import play
 from wenlan.proofs.exchange.world import Ground, World
 
@@ -42,7 +43,7 @@ class Outcome:
 def tell(ground: Ground, seed: int) -> Outcome:
     """Play the story of a seed, and judge it."""
     steps = Random(seed).randint(*STEPS)  # noqa: S311 - a story, not a secret
-    story = World(ground, seed, drawn(seed))
+    story = World(ground, seed, nature_of(seed))
     try:
         play(_whole(story, steps))
         failures = story.errors or judge(story.account, story.gateway.machine.path / STORE)
@@ -75,7 +76,10 @@ async def _happen(story: World, steps: int) -> None:
     story.edge.begin()
     story.gateway.begin()
     names, shares = list(story.nature.weights), list(story.nature.weights.values())
-    for name in story.dice.choices(names, shares, k=steps):
+    drawn = story.dice.choices(names, shares, k=steps)
+    if story.nature.sequence:
+        drawn.insert(story.dice.randint(0, steps), story.nature.sequence)
+    for name in drawn:
         story.strokes[name] += 1
         story.tell(name)
         await STROKES[name](story)

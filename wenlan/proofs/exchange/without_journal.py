@@ -2,14 +2,15 @@
 
 from typing import Any
 
+from contracts.messages import MOST_WAS
 from contracts.ranges import Ranges
 from edge.journal import file as journal_file
-from edge.journal import opening, packing, volatile
+from edge.journal import journal, opening, packing, tracks, volatile
 from edge.journal.file import JournalFile, delete_rows
 from edge.journal.intake import Intake
 from edge.journal.packing import Stored
 from edge.journal.rows import Row, Was, row_of
-from edge.journal.schema import number_of, read_was, save_stream
+from edge.journal.schema import Stream, number_of, read_was, save_stream
 from runtime.database import transaction
 
 Patch = tuple[Any, str, Any]
@@ -70,6 +71,64 @@ def was(row: Row, *_: Any) -> Row | None:
 
 def last_was(row: Row, stream: str, life: str, number: int) -> Row | None:
     return row._replace(was=(Was(stream, life, number),))
+
+
+def later_was(row: Row, stream: str, life: str, number: int) -> Row | None:
+    return row._replace(was=(*row.was, Was(stream, life, number))[-MOST_WAS:])
+
+
+def lives_as_one() -> list[Patch]:
+    read = JournalFile.read
+
+    def whole(stream: Stream) -> Stream:
+        newest = stream.lives[-1:]
+        return stream._replace(lives=tuple(one._replace(since=1) for one in newest))
+
+    def reading(self: Any, name: str, first: int, last: int, limits: Any) -> Any:
+        stream = self.stream(name)
+        if stream is None:
+            return None, 0
+        self.streams[stream.slot] = whole(stream)
+        try:
+            piece, rotten = read(self, name, first, last, limits)
+        finally:
+            self.streams[stream.slot] = stream
+        return piece and piece._replace(since=stream.lives[-1].since), rotten
+
+    def of_file(streams: Any, refused: Any, *, readable: bool, current: bool) -> list[Any]:
+        since = {one.name: one.lives[-1].since for one in streams if one.lives}
+        found = tracks.of_file(
+            [whole(one) for one in streams], refused, readable=readable, current=current
+        )
+        return [one._replace(since=since[one.stream]) for one in found]
+
+    return [(JournalFile, "read", reading), (journal, "of_file", of_file)]
+
+
+def judged_late() -> list[Patch]:
+    judge, following = Intake.judge, Intake.next_group
+    asked: dict[Any, Any] = {}
+
+    def later(self: Any, there: Any) -> None:
+        asked[self] = there
+
+    def next_group(self: Any, stamp: Any, reason: str) -> Any:
+        if (there := asked.pop(self, None)) is not None:
+            judge(self, there)
+        return following(self, stamp, reason)
+
+    return [(Intake, "judge", later), (Intake, "next_group", next_group)]
+
+
+def no_end() -> list[Patch]:
+    following = Intake.next_group
+
+    def next_group(self: Any, stamp: Any, reason: str) -> Any:
+        group = following(self, stamp, reason)
+        group.extra = [row for row in group.extra if b'"volatile-ended"' not in row.body]
+        return group
+
+    return [(Intake, "next_group", next_group)]
 
 
 def split_replace() -> list[Patch]:

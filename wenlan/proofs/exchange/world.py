@@ -26,6 +26,13 @@ class Nature(NamedTuple):
     memory: int
     power: bool
     """Whether the edge's power may be cut."""
+    sequence: str = ""
+    """Several steps in a row at some point of it; empty: none."""
+
+    @property
+    def steps(self) -> frozenset[str]:
+        """All that may happen in it."""
+        return frozenset((*self.weights, *([self.sequence] if self.sequence else ())))
 
 
 @dataclass(frozen=True, slots=True)

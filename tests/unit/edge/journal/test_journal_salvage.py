@@ -1,5 +1,6 @@
 """Damage costs what it hit: everything else is carried over, nothing altered, the hole declared."""
 
+import re
 import shutil
 from pathlib import Path
 from random import Random
@@ -85,6 +86,45 @@ def test_a_file_that_calls_itself_write_protected_is_salvaged(tmp_path: Path) ->
             content[bit // 8] ^= 1 << bit % 8
             file.write_bytes(content)
             assert len(await survivors(world)) == COUNT - 100
+
+    play(story())
+
+
+def test_a_bit_that_flips_in_the_name_of_a_column_costs_no_row(tmp_path: Path) -> None:
+    # Each page is sound then, and each statement fails for ever.
+    async def story() -> None:
+        source = await written(tmp_path / "source")
+        whole = (source.path / "journal.sqlite3").read_bytes()
+        names = list(re.finditer(rb"\n    ([a-z]+) +(?:INTEGER|TEXT|BLOB)", whole[:PAGE]))
+        assert len(names) == 25
+        for name in names:
+            world = damaged(source, tmp_path / f"name-{name.start()}")
+            content = bytearray(whole)
+            content[name.start(1)] ^= 4
+            (world.path / "journal.sqlite3").write_bytes(content)
+            assert len(await survivors(world)) == COUNT - 100
+            shutil.rmtree(world.path)
+
+    play(story())
+
+
+def test_an_edge_begins_though_nobody_knows_the_lives_of_a_stream(tmp_path: Path) -> None:
+    async def story() -> None:
+        world = await written(tmp_path / "source")
+        file = world.path / "journal.sqlite3"
+        db = connect(file)
+        (page,) = next(db.execute("SELECT rootpage FROM sqlite_master WHERE name = 'life'"))
+        db.close()
+        for suffix in (".names", ".witness"):
+            file.with_name(file.name + suffix).unlink()
+        content = bytearray(file.read_bytes())
+        content[(page - 1) * PAGE : page * PAGE] = bytes(PAGE)
+        file.write_bytes(content)
+        for start in range(3):
+            async with world.journal() as journal:
+                journal.append([world.event(f"start {start}")])
+                await settle(journal)
+                assert len(await records(journal)) == start + 1
 
     play(story())
 

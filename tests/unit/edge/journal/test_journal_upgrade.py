@@ -156,6 +156,23 @@ def test_a_journal_of_0_1_goes_on_under_its_own_numbers(tmp_path: Path) -> None:
     play(story())
 
 
+def test_a_journal_of_0_1_that_was_never_written_to_goes_on(tmp_path: Path) -> None:
+    async def story() -> None:
+        journal_of_0_1(tmp_path / "edge")
+        db = connect(tmp_path / "edge" / "journal.sqlite3")
+        with transaction(db):
+            db.execute("DELETE FROM record")
+            db.execute("DELETE FROM sqlite_sequence")
+        db.close()
+        async with World(tmp_path / "edge").journal() as journal:
+            journal.append([World(tmp_path / "edge").event("the first")])
+            await settle(journal)
+            (track,) = journal.tracks()
+            assert (track.stream, track.since, list(track.held)) == (STREAM, 1, [(1, 1)])
+
+    play(story())
+
+
 def test_killed_at_each_statement_it_still_goes_on(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
