@@ -8,12 +8,13 @@ from typing import Any, NamedTuple
 
 import pytest
 from pymodbus.exceptions import ModbusException
-from pymodbus.framer import FramerSocket
+from pymodbus.framer import FramerRTU, FramerSocket
 from pymodbus.pdu import DecodePDU, ModbusPDU
 from pymodbus.pdu import bit_message as bit
 from pymodbus.pdu import register_message as register
 
 from config.registers import Table
+from drivers.protocols.modbus import rtu
 from drivers.protocols.modbus.mbap import Incoming, asking
 from drivers.protocols.modbus.pdu import (
     Mismatch,
@@ -160,9 +161,11 @@ def test_both_send_the_same_bytes(pair: Pair) -> None:
     assert request.function_code == pair.ours.function
 
 
-def their_verdict(received: bytes, unit: int) -> ModbusPDU | str:
+def their_verdict(
+    received: bytes, unit: int, kind: type[FramerSocket | FramerRTU] = FramerSocket
+) -> ModbusPDU | str:
     """Give pymodbus's reply, or in a word why it has none."""
-    framer = FramerSocket(DecodePDU(is_server=False))
+    framer = kind(DecodePDU(is_server=False))
     try:
         _, pdu = framer.handleFrame(received, unit, TRANSACTION)
     except ModbusException:
@@ -203,6 +206,10 @@ def verdicts(received: bytes, request: Request) -> tuple[str, str]:
     if isinstance(ours, Mismatch):
         (row,) = [row for row in DIFFERENCES if re.search(row, ours.reason)]
         return row, theirs if isinstance(theirs, str) else "reply"
+    return compared(ours, theirs, request)
+
+
+def compared(ours: bytes | None, theirs: ModbusPDU | str, request: Request) -> tuple[str, str]:
     if ours is None or isinstance(theirs, str):
         return ("silent" if ours is None else "reply"), str(theirs)
     same = meant(ours, request) == meant_by(theirs)
@@ -256,3 +263,86 @@ LIES = {
 def test_each_row_of_the_table_is_met(row: str) -> None:
     pair, received, theirs = LIES[row]
     assert verdicts(received, pair.ours) == (row, theirs)
+
+
+LINE_DIFFERENCES = {
+    r"^unit \d+ answered": Difference(
+        "silent", "it passes another unit's reply over and waits; here the exchange ends at once"
+    ),
+    r"^function \d+ answered$": Difference(
+        "silent reply undecodable",
+        "it hands up a reply of another function, or waits for as much as that would have",
+    ),
+    r"^a byte count of": Difference(
+        "silent reply", "it takes as many words as came, or waits for as many"
+    ),
+    r"^the checksum is wrong": Difference(
+        "silent", "it throws away what came and waits; here the exchange ends at once"
+    ),
+    r"^the echo differs": Difference("reply", "it does not compare the echo with what was written"),
+}
+"""On a serial line, likewise."""
+
+
+def line_verdicts(received: bytes, request: Request) -> tuple[str, str]:
+    """Give ours (reply, silent, or a row of the table) and pymodbus's."""
+    ours = rtu.examine(received, request)
+    # It takes the noise before a frame for a part of it, see below.
+    theirs = their_verdict(received.lstrip(rtu.NOISE), request.unit, FramerRTU)
+    if isinstance(ours, Mismatch):
+        (row,) = [row for row in LINE_DIFFERENCES if re.search(row, ours.reason)]
+        return row, theirs if isinstance(theirs, str) else "reply"
+    return compared(ours, theirs, request)
+
+
+LINE_PAIRS = [pair for pair in PAIRS if pair.ours.unit < 248]
+
+
+@pytest.mark.parametrize("pair", LINE_PAIRS, ids=[NAMES[PAIRS.index(one)] for one in LINE_PAIRS])
+def test_both_say_the_same_on_a_serial_line_or_the_table_says_why(pair: Pair) -> None:
+    unit, function = pair.ours.unit, pair.ours.function
+    dice = Random(f"line {function} {pair.ours.address}")
+    framer = FramerRTU(DecodePDU(is_server=False))
+    assert rtu.frame(pair.ours) == framer.buildFrame(pair.theirs)
+    good = framer.encode(pair.reply, unit, 0)
+    failed = framer.encode(bytes([function | 0x80, 6]), unit, 0)
+    for whole, pdu in ((good, pair.reply), (failed, failed[1:-2])):
+        assert rtu.examine(whole, pair.ours) == pdu
+        assert line_verdicts(whole, pair.ours) == ("reply", "reply")
+    seen = Counter[str]()
+    for turn in range(3_000):
+        received = mutated([good, failed], dice)
+        if turn % 5 == 0:
+            received = rtu.NOISE[turn % 2 :] + received
+        if turn % 2 and len(received) > 3:  # damage that the checksum does not show
+            received = framer.encode(received[1:-2], received[0], 0)
+        ours, theirs = line_verdicts(received, pair.ours)
+        seen[ours] += 1
+        known = LINE_DIFFERENCES.get(ours)
+        expected = known.theirs.split() if known else [ours]
+        assert theirs in expected, (ours, theirs, received.hex(" "))
+    assert seen["reply"] > 100
+    assert seen["silent"] > 100
+
+
+LINE_LIES = {
+    r"^unit \d+ answered": (READ, b"\2" + READ.reply, "silent"),
+    r"^function \d+ answered$": (READ, b"\1\6\0\1\0\x09", "reply"),
+    r"^a byte count of": (READ, b"\1\3\4\0\1\0\2", "reply"),
+    r"^the echo differs": (WRITE, b"\7\x10\0\2\0\3", "reply"),
+}
+
+
+@pytest.mark.parametrize("row", LINE_LIES)
+def test_each_row_of_the_lines_table_is_met(row: str) -> None:
+    pair, received, theirs = LINE_LIES[row]
+    assert line_verdicts(received + rtu.checksum(received), pair.ours) == (row, theirs)
+
+
+def test_damage_ends_an_exchange_here_and_noise_before_a_frame_does_not() -> None:
+    good = b"\1" + READ.reply
+    good += rtu.checksum(good)
+    damaged = good[:-1] + bytes([good[-1] ^ 1])
+    assert line_verdicts(damaged, READ.ours) == ("^the checksum is wrong", "silent")
+    assert rtu.examine(b"\0" + good, READ.ours) == READ.reply
+    assert their_verdict(b"\0" + good, 1, FramerRTU) == "silent"
