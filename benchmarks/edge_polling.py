@@ -1,9 +1,10 @@
 """What a poll costs the edge: driver and link against a bare asyncio poller and pymodbus's client.
 
-All three read the same blocks, in turns, from a server in another process; what counts is the CPU
-time of this process. The bare poller writes the same frames, waits with a deadline for as many
-bytes as must come, and throws them away. The aim is at most one and a half times its time; what
-pymodbus's client takes is told beside it.
+All read the same blocks, in turns, from a server in another process; what counts is the CPU time
+of this process. The bare poller writes the same frames, waits without a deadline for as many bytes
+as must come, and throws them away. The aims: an exchange of the link at most one and a half times
+the bare one; a poll, with what the driver makes of it, at most one and a quarter times the reads
+of pymodbus's client. How a poll stands to the bare poller is told.
 """
 
 import asyncio
@@ -31,7 +32,7 @@ from drivers.protocols.modbus.pdu import READS
 from drivers.protocols.modbus.plan import Block, plan
 from runtime.host import system_host
 
-AIM = 1.5
+AIM, AIM_POLL = 1.5, 1.25
 ROUNDS = 15
 POLLS = 300
 UNITS = {"xy-md02": 1, "vaisala-hmp": 240, "liebert-pac": 1, "adam-6051": 1}
@@ -132,8 +133,8 @@ class Pymodbus:
             assert len(reply.registers) == block.size
 
 
-async def compare(port: int, model: str) -> float:
-    """Give the median ratio of CPU time of a poll, Wenlan's to the bare poller's."""
+async def compare(port: int, model: str) -> tuple[float, float]:
+    """Give median ratios of CPU time: an exchange to the bare one, a poll to pymodbus's reads."""
     config = config_of(port, model)
     link = registry.open_link(config, system_host())
     ticks = iter(range(10**6, 10**9, 1000))
@@ -149,21 +150,28 @@ async def compare(port: int, model: str) -> float:
     await bare.connect(port)
     await pymodbus.connect(port)
     assert sum(len(one.values) for one in await driver.poll()) >= len(known.points)
-    floor, theirs, ours = [], [], []
+
+    async def exchange() -> None:
+        for block in blocks:
+            await link.read(UNITS[model], block.table, block.first, block.size)
+
+    floor, exchanges, theirs, ours = [], [], [], []
     for _ in range(ROUNDS):
         floor.append(await measured(bare.poll))
+        exchanges.append(await measured(exchange))
         ours.append(await measured(driver.poll))
         theirs.append(await measured(pymodbus.poll))
     bare.close()
     pymodbus.close()
     await link.aclose()
-    ratio = _ratio(ours, floor)
+    ratios = _ratio(exchanges, floor), _ratio(ours, theirs)
+    to_bare = _ratio(ours, floor)
     print(
-        f"{model:12} {len(blocks)} reads, {len(known.points):2} points: wenlan {_line(ours)};"
-        f" {ratio:.2f} times the bare {_line(floor)},"
-        f" {_ratio(ours, theirs):.2f} times pymodbus's {_line(theirs)}"
+        f"{model:12} {len(blocks)} reads, {len(known.points):2} points: exchanges"
+        f" {_line(exchanges)}, {ratios[0]:.2f} times the bare {_line(floor)}; poll {_line(ours)},"
+        f" {to_bare:.2f} times the bare, {ratios[1]:.2f} times pymodbus's {_line(theirs)}"
     )
-    return ratio
+    return ratios
 
 
 def _ratio(ours: Sequence[Cost], theirs: Sequence[Cost]) -> float:
@@ -175,13 +183,13 @@ def _line(costs: Sequence[Cost]) -> str:
     return f"{1e6 * cpu:.0f} µs"
 
 
-async def run(port: int) -> list[float]:
+async def run(port: int) -> list[tuple[float, float]]:
     """Compare for each model."""
     return [await compare(port, model) for model in UNITS]
 
 
 def main() -> int:
-    """Run, print, and give 1 when a poll costs more than is aimed at."""
+    """Run, print, and give how many aims were missed."""
     command = [sys.executable, __file__, "serve"]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as server:
         assert server.stdout is not None
@@ -189,9 +197,10 @@ def main() -> int:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             ratios = runner.run(run(port))
         server.terminate()
-    worst = max(ratios)
-    print(f"worst ratio {worst:.2f}, aim {AIM:.2f} or less")
-    return int(worst > AIM)
+    worst, worst_poll = (max(one) for one in zip(*ratios, strict=True))
+    print(f"worst exchange {worst:.2f} times the bare, aim {AIM:.2f} or less")
+    print(f"worst poll {worst_poll:.2f} times pymodbus's, aim {AIM_POLL:.2f} or less")
+    return int(worst > AIM) + int(worst_poll > AIM_POLL)
 
 
 if __name__ == "__main__":
