@@ -20,7 +20,7 @@ from drivers.errors import (
     LinkDownError,
     RefusedError,
 )
-from drivers.protocols.modbus.mbap import DeviceFailureError
+from drivers.protocols.modbus.pdu import DeviceFailureError
 from drivers.protocols.modbus.plan import Block, plan
 from drivers.protocols.modbus.schedule import Schedule
 from drivers.protocols.modbus.values import Decoder, decoder, encode

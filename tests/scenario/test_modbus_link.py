@@ -2,18 +2,22 @@
 
 import asyncio
 from collections.abc import Callable, Coroutine
+from dataclasses import replace
 from typing import Any
 
 import pytest
 import uvloop
 
 from config.registers import Table
-from drivers.errors import BadReplyError, DriverError, LinkDownError, RefusedError
-from drivers.protocols.modbus.mbap import DeviceFailureError
+from drivers.errors import BadReplyError, DriverError, LinkDownError, NotSentError, RefusedError
+from drivers.links.tcp import ModbusTcpLink
+from drivers.protocols.modbus.pdu import DeviceFailureError
+from runtime.host import Streams, system_host
 from tests.scenario.hostile_modbus import (
     TIMEOUT,
     Asked,
     answer,
+    config_of,
     hostile,
     once,
     read,
@@ -261,6 +265,85 @@ def test_a_connection_closed_just_when_it_is_used_again_is_no_error_for_a_read(p
             assert await read(link) == [218, 546]
             assert await read(link) == [218, 546]
             assert (len(server.requests), server.connections) == (3, 2)
+
+    play(story())
+
+
+def test_a_server_that_hangs_up_before_it_is_asked_was_never_sent_anything(play: Play) -> None:
+    async def hang_up(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.close()
+
+    async def late(host: str, port: int) -> Streams:
+        reader, writer = await asyncio.open_connection(host, port)
+        assert await reader.read() == b""
+        return reader, writer
+
+    async def story() -> None:
+        listener = await asyncio.start_server(hang_up, "127.0.0.1", 0)
+        port = listener.sockets[0].getsockname()[1]
+        link = ModbusTcpLink(config_of(port), replace(system_host(), open_connection=late))
+        with pytest.raises(NotSentError, match="cannot connect"):
+            await link.write(1, 6, 1, (7,))
+        assert link.connections == 1
+        await link.aclose()
+        listener.close()
+
+    play(story())
+
+
+@pytest.mark.parametrize("garbage", [b"HTTP/1.1 408 Request Timeout\r\n\r\n", bytes(64)])
+def test_garbage_behind_a_reply_costs_a_connection_and_no_read(play: Play, garbage: bytes) -> None:
+    async def story() -> None:
+        async def garrulous(asked: Asked, writer: asyncio.StreamWriter) -> None:
+            writer.write(asked.good(1, 2) + garbage)
+
+        async with hostile(garrulous) as (server, link):
+            for _ in range(3):
+                assert await read(link) == [1, 2]
+            assert server.connections == 3
+
+    play(story())
+
+
+def test_a_late_reply_in_two_pieces_around_a_request_costs_nothing(play: Play) -> None:
+    async def story() -> None:
+        rest: list[bytes] = []
+
+        async def halves(asked: Asked, writer: asyncio.StreamWriter) -> None:
+            late = asked.frame(asked.pdu(6, 6), transaction=999)
+            writer.write(b"".join(rest) + asked.good(1, 2) + late[:5])
+            rest[:] = [late[5:]]
+
+        async with hostile(halves) as (server, link):
+            for _ in range(3):
+                assert await read(link) == [1, 2]
+            assert server.connections == 1
+
+    play(story())
+
+
+def test_coils_are_written_together(play: Play) -> None:
+    async def echo(asked: Asked, writer: asyncio.StreamWriter) -> None:
+        writer.write(asked.frame(bytes([asked.function]) + asked.data[:4]))
+
+    async def story() -> None:
+        async with hostile(echo) as (server, link):
+            await link.write(1, 15, 0x13, (1, 0, 1, 1, 0, 0, 1, 1, 1, 0))
+            assert server.requests[0].function == 15
+            assert server.requests[0].data == bytes.fromhex("0013 000a 02 cd01")
+
+    play(story())
+
+
+@pytest.mark.parametrize(("function", "words"), [(16, (0,) * 124), (6, (70_000,)), (3, (1,))])
+def test_what_fits_no_request_is_refused_and_never_sent(
+    play: Play, function: int, words: tuple[int, ...]
+) -> None:
+    async def story() -> None:
+        async with hostile(answer) as (server, link):
+            with pytest.raises(RefusedError, match=r"bus .*unit 1"):
+                await link.write(1, function, 0, words)
+            assert server.connections == 0
 
     play(story())
 

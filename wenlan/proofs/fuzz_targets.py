@@ -15,7 +15,7 @@ from contracts.messages import Ack, Batch, Card, Command, Presence
 from contracts.ranges import Ranges
 from contracts.records import Sample
 from drivers.protocols import vda5050
-from drivers.protocols.modbus import mbap
+from drivers.protocols.modbus import mbap, pdu, rtu
 from drivers.protocols.rfid import feig, iso28560, iso28560_2, iso28560_3
 from drivers.protocols.rfid.iso15693 import TagError
 from drivers.protocols.rfid.tag_content import TagContent
@@ -30,7 +30,7 @@ _UID = bytes.fromhex("E004010000000043")
 
 def targets() -> Mapping[str, Target]:
     """Give every codec by its name."""
-    every = (*_wire(), _sip2(), _feig(), _tags(), *_vda5050(), _modbus())
+    every = (*_wire(), _sip2(), _feig(), _tags(), *_vda5050(), _modbus(), _rtu())
     return {one.name: one for one in every}
 
 
@@ -235,11 +235,85 @@ def _state(order: vda5050.Order) -> dict[str, object]:
 
 
 def _modbus() -> Target:
-    asked = mbap.read_request(17, Table.HOLDING, 107, 3)
+    read = mbap.asking(pdu.read_request(17, Table.HOLDING, 107, 3))
+    write = mbap.asking(pdu.write_request(17, 16, 107, (2, 43)))
     good = mbap.MBAP.pack(7, 0, 9, 17) + bytes([3, 6, 2, 43, 0, 0, 0, 100])
+    echo = mbap.MBAP.pack(7, 0, 6, 17) + bytes([16, 0, 107, 0, 2])
     failed = mbap.MBAP.pack(7, 0, 3, 17) + bytes([0x83, 2])
+    stray = mbap.MBAP.pack(6, *mbap.MBAP.unpack(good[:7])[1:]) + good[7:]
 
     def feed(payload: bytes) -> None:
-        mbap.examine(payload, 7, asked)
+        for asked in (read, write):
+            whole = _received((payload,), asked)
+            _identified(payload, asked.request, whole)
+            for cut in (1, 7, len(payload) // 2):
+                # However it comes, it is the same.
+                in_pieces = _received((payload[:cut], payload[cut:]), asked)
+                assert in_pieces == whole, (in_pieces, whole)
 
-    return Target("modbus", [good, failed, failed + good], (), feed)
+    return Target("modbus", [good, echo, failed, failed + good, stray + good], (), feed)
+
+
+def _received(pieces: Iterable[bytes], asked: mbap.Asking) -> bytes | pdu.Mismatch | None:
+    """Give the verdict on what came in pieces after a request with transaction 7."""
+    incoming = mbap.Incoming()
+    incoming.expect(7, asked)
+    verdicts = [verdict for verdict in map(incoming.take, pieces) if verdict is not None]
+    return verdicts[0] if verdicts else None
+
+
+def _identified(payload: bytes, request: pdu.Request, found: bytes | pdu.Mismatch | None) -> None:
+    """Hold what was taken for a reply against the manual, without the codec's own tables."""
+    if not isinstance(found, bytes):
+        return
+    head = (7).to_bytes(2, "big") + bytes(2) + (len(found) + 1).to_bytes(2, "big") + bytes([17])
+    assert head + found in payload
+    if found[0] == request.function + 128:
+        assert len(found) == 2
+    elif request.function == 3:
+        assert found[:2] == b"\x03\x06"
+        assert len(found) == 8
+        assert pdu.registers(found) == tuple(found[n] << 8 | found[n + 1] for n in (2, 4, 6))
+    else:
+        assert found == b"\x10\x00\x6b\x00\x02"
+
+
+def _rtu() -> Target:
+    read = pdu.read_request(17, Table.HOLDING, 107, 3)
+    write = pdu.write_request(17, 16, 107, (2, 43))
+    bodies = (
+        bytes([17, 3, 6, 2, 43, 0, 0, 0, 100]),
+        bytes([17, 16, 0, 107, 0, 2]),
+        bytes([17, 0x83, 2]),
+        bytes([16, 3, 6, 2, 43, 0, 0, 0, 100]),
+    )
+    good = [body + rtu.checksum(body) for body in bodies]
+
+    def feed(payload: bytes) -> None:
+        for asked in (read, write):
+            # The second time with a checksum that is right: the identity alone is to be looked at.
+            for received in (payload, payload + rtu.checksum(payload)):
+                _proven(received, asked, rtu.examine(received, asked))
+
+    return Target("rtu", [*good, b"\0" + good[0], good[3] + good[0]], (), feed)
+
+
+def _proven(received: bytes, request: pdu.Request, found: bytes | pdu.Mismatch | None) -> None:
+    """Hold what was taken for a reply on a line against the manual, its checksum bit by bit."""
+    if not isinstance(found, bytes):
+        return
+    whole = bytes([17]) + found
+    rest = 0xFFFF
+    for byte in whole:
+        rest ^= byte
+        for _ in range(8):
+            rest = rest >> 1 ^ (0xA001 if rest & 1 else 0)
+    assert received.lstrip(b"\0\xff").startswith(whole + rest.to_bytes(2, "little"))
+    assert found[0] in (request.function, request.function + 128)
+    if found[0] == 3:
+        assert found[1] == 6
+        assert len(found) == 8
+    elif found[0] == 16:
+        assert found[1:] == bytes([0, 107, 0, 2])
+    else:
+        assert len(found) == 2

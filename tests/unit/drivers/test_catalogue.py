@@ -14,7 +14,7 @@ from contracts.quantities import NATURES, Quantity
 from drivers import registry
 from drivers.capabilities import Circulation, Pollable, TagReader, Vehicle, Writable
 from drivers.model import DriverSpec
-from drivers.protocols.modbus.mbap import READS
+from drivers.protocols.modbus.pdu import READS
 from drivers.protocols.modbus.plan import plan
 from drivers.protocols.modbus.values import decode
 from drivers.protocols.modbus.values import encode as encode_value

@@ -13,7 +13,7 @@ from contracts.quantities import Quality
 from drivers.capabilities import Pollable, Writable
 from drivers.devices.register_device import SETTLING, build
 from drivers.errors import BadReplyError, DriverError, LinkDownError, RefusedError
-from drivers.protocols.modbus.mbap import DeviceFailureError
+from drivers.protocols.modbus.pdu import DeviceFailureError
 from tests.unit.drivers.devices.register_bench import Bench, Wire, filled, row
 from tests.unit.edge.simulated import SimulatedTime
 

@@ -9,12 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from config.registers import Table
-from drivers.protocols.modbus.mbap import (
+from drivers.protocols.modbus.mbap import Found, examine
+from drivers.protocols.modbus.pdu import (
     EXCEPTIONS,
-    Found,
     Mismatch,
     Request,
-    examine,
     read_request,
     refusal,
     write_request,
