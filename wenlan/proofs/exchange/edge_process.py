@@ -147,12 +147,11 @@ class EdgeProcess:
 
     def at_rest(self) -> bool:
         """Say whether the journal has nothing left that the gateway lacks."""
+        if not self.ready or self.broker is None:
+            return False
         journal = self.journal
-        return (
-            self.ready
-            and self.broker is not None
-            and journal.state.condition == "ok"
-            and not any(len(one.held) for one in journal.tracks())
+        return journal.state.condition == "ok" and not any(
+            len(one.held) for one in journal.tracks()
         )
 
     async def _start(self) -> None:
