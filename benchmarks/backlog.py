@@ -24,7 +24,6 @@ import yaml
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from benchmarks._processes import Usage, running, running_broker
-from config.loader import load_site
 from contracts.codec import acks
 from contracts.instants import SECOND, Instant
 from contracts.layouts import Layout, sample
@@ -40,6 +39,7 @@ from runtime.database import connect, transaction
 from runtime.folder import SystemFolder
 from runtime.host import system_host
 from wenlan.example.ports import free
+from wenlan.site_rules import load_checked_site
 
 DEVICES, LINKS, POINTS, TICKS = 20, 4, 10, 8640
 VALUES = DEVICES * POINTS * TICKS
@@ -83,7 +83,7 @@ def write_site(folder: Path, broker: int, device: int) -> Path:
         {
             "kind": "modbus-tcp",
             "id": f"bus-{n}",
-            "host": "127.0.0.1",
+            "host": f"127.0.0.{1 + n}",
             "port": device,
             "devices": devices[n::LINKS],
         }
@@ -122,7 +122,7 @@ def tick(layouts: dict[str, Layout], digests: dict[str, str], at: Instant) -> li
 
 async def fill(site: Path, data: Path, ends: Instant) -> None:
     """Write the day into the edge's journal, as the edge would have."""
-    edge = load_site(site, {}).site.edges[0]
+    edge = load_checked_site(site, {}).site.edges[0]
     cards = build_devices(edge, HOST, HOST.clock).cards
     layouts = {card.device: card.layouts[0] for card in cards}
     digests = {device: layout.digest for device, layout in layouts.items()}

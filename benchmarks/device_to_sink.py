@@ -59,9 +59,13 @@ async def serve() -> None:
                 writer.write(frame[:4] + head + data)
         writer.close()
 
+    # Each link is a wire of its own: it has an address of its own.
     server = await asyncio.start_server(talk, "127.0.0.1", 0)
-    print(server.sockets[0].getsockname()[1], flush=True)
-    await asyncio.to_thread(sys.stdin.read)
+    port = server.sockets[0].getsockname()[1]
+    others = [f"127.0.0.{1 + n}" for n in range(1, LINKS)]
+    async with server, await asyncio.start_server(talk, others, port):
+        print(port, flush=True)
+        await asyncio.to_thread(sys.stdin.read)
 
 
 def site(folder: Path, broker: int, port: int) -> Path:
@@ -93,7 +97,7 @@ def site(folder: Path, broker: int, port: int) -> Path:
         {
             "kind": "modbus-tcp",
             "id": f"bus-{n}",
-            "host": "127.0.0.1",
+            "host": f"127.0.0.{1 + n}",
             "port": port,
             "devices": devices[n::LINKS],
         }

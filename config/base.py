@@ -53,6 +53,41 @@ PointPath = Annotated[
 ]
 """`device/point`, as in a reading."""
 
+
+def _whole(value: Any) -> Any:
+    if isinstance(value, bool | float):
+        raise ValueError("must be a whole number, such as 1; write no point and no yes or no")  # noqa: TRY004 - pydantic's way
+    return value
+
+
+Whole = Annotated[int, BeforeValidator(_whole)]
+"""A whole number: neither `true` nor `1.0` is taken for one."""
+
+
+def _number(value: Any) -> Any:
+    if isinstance(value, bool):
+        raise ValueError("must be a number, such as 1.5; it is yes or no")  # noqa: TRY004 - pydantic's way
+    return value
+
+
+Number = Annotated[float, BeforeValidator(_number)]
+"""A number: `true` is not taken for one."""
+
+LONGEST_LINE, LONGEST_TEXT = 500, 4000
+
+
+def _printable(text: str) -> str:
+    if not text.strip():
+        raise ValueError("is blank; write something")
+    if any(sign < " " and sign not in "\n\t" for sign in text):
+        raise ValueError("has a control character in it; remove it")
+    return text
+
+
+Line = Annotated[str, StringConstraints(max_length=LONGEST_LINE), AfterValidator(_printable)]
+"""A title that is no name."""
+Text = Annotated[str, StringConstraints(max_length=LONGEST_TEXT)]
+
 _LENGTH = re.compile(r"^\s*(\d+(?:\.\d+)?)\s*(ms|s|min|h|d)\s*$")
 _UNITS = {"ms": 0.001, "s": 1.0, "min": 60.0, "h": 3600.0, "d": 86400.0}
 
@@ -84,6 +119,33 @@ def _positive(length: timedelta) -> timedelta:
 Positive = Annotated[Length, AfterValidator(_positive)]
 """A length of time that is not nothing."""
 
+SHORTEST_EXCHANGE, LONGEST_EXCHANGE = timedelta(milliseconds=10), timedelta(minutes=5)
+SHORTEST_PERIOD, LONGEST_PERIOD = timedelta(milliseconds=2), timedelta(days=1)
+
+
+def _exchange(length: timedelta) -> timedelta:
+    if length < SHORTEST_EXCHANGE:
+        raise ValueError("nothing answers within less than 10ms; give the device more time")
+    if length > LONGEST_EXCHANGE:
+        raise ValueError("nobody waits longer than 5min for one answer; make it shorter")
+    return length
+
+
+def _period(length: timedelta) -> timedelta:
+    if length < SHORTEST_PERIOD:
+        raise ValueError("nothing can be read more often than every 2ms; make it longer")
+    if length > LONGEST_PERIOD:
+        raise ValueError(
+            "a value a day at least, or nobody knows that it lives; make it 1d or less"
+        )
+    return length
+
+
+Timeout = Annotated[Positive, AfterValidator(_exchange)]
+"""How long one exchange may take."""
+Period = Annotated[Positive, AfterValidator(_period)]
+"""The time between two polls."""
+
 
 def _zone(name: str) -> str:
     if name not in available_timezones():
@@ -98,8 +160,8 @@ Zone = Annotated[str, AfterValidator(_zone)]
 class Name(Model):
     """What people call a thing; where one language is left out, the other stands for both."""
 
-    en: str
-    zh: str
+    en: Text
+    zh: Text
 
     @model_validator(mode="before")
     @classmethod

@@ -9,6 +9,7 @@ from urllib.parse import unquote
 from pydantic import BeforeValidator, Field, ValidationInfo, field_validator, model_validator
 
 from config.base import Model
+from config.hosts import host_fault
 
 PORTS = {"mqtt": 1883, "mqtts": 8883}
 MOST_BROKERS = 8
@@ -50,7 +51,9 @@ def broker_address(url: str) -> BrokerAddress:
             f"is not a broker's address; write {scheme}://host:{PORTS[scheme]}, with user:password@"
             " before the host where the broker asks for them"
         )
-    port = int(match["port"] or PORTS[scheme])
+    if fault := host_fault(match["host"].strip("[]")):
+        raise ValueError(f"the host of a broker's address {fault}")
+    port = int(match["port"] or PORTS[scheme]) if len(match["port"] or "") < 9 else 0
     if not 0 < port < 2**16:
         raise ValueError(
             "the port of a broker's address is out of range; write one from 1 to 65535"

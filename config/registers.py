@@ -7,11 +7,17 @@ Addresses are those of the protocol data unit: 0 to 65535 (Modbus Application Pr
 from collections.abc import Iterator
 from enum import StrEnum
 from fractions import Fraction
-from typing import Self
+from typing import Annotated, Any, Self
 
-from pydantic import Field, model_validator
+from pydantic import (
+    Field,
+    ValidationInfo,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
+    model_validator,
+)
 
-from config.base import Model, PointName, Positive, Wrong, refuse
+from config.base import Model, Number, Period, PointName, Whole, Wrong, refuse
 from contracts.quantities import NATURES, Quantity
 
 
@@ -54,6 +60,11 @@ RANGES = {
 """Whole numbers that each type holds."""
 
 LAST_ADDRESS = 0xFFFF
+SMALLEST_SCALE, LARGEST_SCALE = 1e-9, 1e9
+MOST_POINTS = 1000
+"""What a device's card has room for."""
+SHARED = "shared"
+"""Key of the validation context: register maps by the id of the data they were made of."""
 LARGEST_BLOCK = {
     Table.HOLDING: 125,
     Table.INPUT: 125,
@@ -72,16 +83,24 @@ class ByteOrder(StrEnum):
     DCBA = "DCBA"
 
 
+def beyond(quantity: Quantity, value: float) -> str | None:
+    """Say what is wrong with a bound that no value of the quantity reaches; 0 is always honest."""
+    low, high = NATURES[quantity].plausible
+    if min(low, 0) <= value <= high:
+        return None
+    return f"{value:g} is beyond what {quantity} can be; give {low:g} to {high:g}"
+
+
 class Write(Model):
     """How, and within which limits, a point may be written."""
 
-    low: float
-    high: float
-    function: int = Field(default=6, description="6, or 16 for devices that know only that one")
-    register_: int | None = Field(
+    low: Number
+    high: Number
+    function: Whole = Field(default=6, description="6, or 16 for devices that know only that one")
+    register_: Whole | None = Field(
         default=None, alias="register", description="when other than where the point is read"
     )
-    safe: float | None = Field(default=None, description="what the edge puts back")
+    safe: Number | None = Field(default=None, description="what the edge puts back")
 
     @model_validator(mode="after")
     def _sensible(self) -> Self:
@@ -100,15 +119,17 @@ class RegisterPoint(Model):
     name: PointName
     quantity: Quantity
     table: Table
-    register_: int = Field(alias="register")
+    register_: Whole = Field(alias="register")
     type: WordType = WordType.UINT16
     order: ByteOrder = ByteOrder.ABCD
-    scale: float = 1.0
+    scale: Number = 1.0
     unit: str | None = Field(default=None, description="checked against the quantity's own")
-    unavailable: tuple[int, ...] = Field(
-        default=(), description="raw words by which the device says that it has no value"
+    unavailable: tuple[Whole, ...] = Field(
+        default=(),
+        max_length=64,
+        description="raw words by which the device says that it has no value",
     )
-    period: Positive | None = Field(default=None, description="when other than the device's")
+    period: Period | None = Field(default=None, description="when other than the device's")
     write: Write | None = None
 
     @property
@@ -145,6 +166,8 @@ class RegisterPoint(Model):
             )
         if self.scale == 0:
             yield Wrong(("scale",), "scale 0 makes every value 0; give the value of one step")
+        else:
+            yield from self._wrong_scale()
         beyond = [hex(raw) for raw in self.unavailable if not 0 <= raw < 2 ** (16 * self.words)]
         if beyond:
             yield Wrong(
@@ -161,6 +184,27 @@ class RegisterPoint(Model):
         if self.write is not None and self.scale != 0:
             yield from self._wrong_writing(self.write)
 
+    def _wrong_scale(self) -> Iterator[Wrong]:
+        if not SMALLEST_SCALE <= abs(self.scale) <= LARGEST_SCALE:
+            what = f"scale {self.scale:g} is no device's; give the value of one step"
+            yield Wrong(("scale",), f"{what}, {SMALLEST_SCALE:g} to {LARGEST_SCALE:g}")
+        elif self.type in RANGES:
+            ends = [end * self.scale for end in RANGES[self.type]]
+            low, high = NATURES[self.quantity].plausible
+            step_too_large = abs(self.scale) > max(abs(low), abs(high))
+            if step_too_large or min(ends) >= high or max(ends) <= low:
+                yield Wrong(
+                    ("scale",),
+                    f"{self.type} x {self.scale:g} gives no {self.quantity}, which is {low:g} to"
+                    f" {high:g}; correct the scale or the type",
+                )
+
+    @property
+    def write_place(self) -> int:
+        """The first register that writing changes."""
+        other = self.write.register_ if self.write else None
+        return self.register_ if other is None else other
+
     @property
     def _is_bit(self) -> bool:
         return self.table in (Table.COILS, Table.DISCRETE_INPUTS)
@@ -175,7 +219,11 @@ class RegisterPoint(Model):
             choice = " or ".join(map(str, sorted(fitting)))
             what = f"function {write.function} does not write {self.type}; use {choice}"
             yield Wrong(("write",), what)
-        place = self.register_ if write.register_ is None else write.register_
+        if self.scale < 0:
+            what = "a negative scale turns the limits of writing about; give a positive one"
+            yield Wrong(("scale",), what)
+            return
+        place = self.write_place
         if not 0 <= place <= LAST_ADDRESS - self.words + 1:
             what = f"register {place} is impossible; give 0 to {LAST_ADDRESS}"
             yield Wrong(("write", "register"), what)
@@ -184,6 +232,8 @@ class RegisterPoint(Model):
             if not self._holds(bound):
                 what = f"{side} {bound:g} is beyond what {self.type} x {self.scale:g} can hold"
                 yield Wrong(("write", side), f"{what}; correct it, the type or the scale")
+            elif what_else := beyond(self.quantity, bound):
+                yield Wrong(("write", side), what_else)
 
     def _holds(self, value: float) -> bool:
         if self.type not in RANGES:
@@ -195,19 +245,43 @@ class RegisterPoint(Model):
 class RegisterMap(Model):
     """What the planner may ask of one device model."""
 
-    points: tuple[RegisterPoint, ...] = Field(min_length=1)
-    largest_block: int = Field(default=125, ge=1, le=2000)
-    hole: int = Field(default=0, ge=0, description="undeclared registers that one read may cross")
+    points: tuple[RegisterPoint, ...] = Field(min_length=1, max_length=MOST_POINTS)
+    largest_block: Whole = Field(default=125, ge=1, le=2000)
+    hole: Whole = Field(
+        default=0, ge=0, le=2000, description="undeclared registers that one read may cross"
+    )
+    high_addresses: bool = Field(
+        default=False, description="registers such as 40001 are addresses from 0 as they stand"
+    )
 
     @model_validator(mode="after")
-    def _distinct(self) -> Self:
-        names = [point.name for point in self.points]
-        refuse(
-            Wrong(("points", index, "name"), f"point {name} is declared twice; rename one")
-            for index, name in enumerate(names)
-            if name in names[:index]
-        )
+    def _sensible(self) -> Self:
+        refuse(self._doubled())
         widest = max(point.words for point in self.points)
         if self.largest_block < widest:
             raise ValueError(f"largest_block {self.largest_block} is less than one of the points")
         return self
+
+    def _doubled(self) -> Iterator[Wrong]:
+        seen: set[str] = set()
+        for index, point in enumerate(self.points):
+            if point.name in seen:
+                what = f"point {point.name} is declared twice; rename one"
+                yield Wrong(("points", index, "name"), what)
+            seen.add(point.name)
+
+
+def _shared(
+    given: Any, make: ValidatorFunctionWrapHandler, info: ValidationInfo
+) -> "RegisterMap | None":
+    """Make one map of one text, whatever the number of devices whose aliases name it."""
+    known: dict[int, RegisterMap] | None = (info.context or {}).get(SHARED)
+    if known is None or not isinstance(given, dict):
+        made: RegisterMap | None = make(given)
+        return made
+    if id(given) not in known:
+        known[id(given)] = make(given)
+    return known[id(given)]
+
+
+SharedMap = Annotated[RegisterMap | None, WrapValidator(_shared)]

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 from datetime import time, timedelta
 from enum import StrEnum
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 from zoneinfo import ZoneInfo
 
 from pydantic import BeforeValidator, Field, model_validator
@@ -12,16 +12,20 @@ from pydantic import BeforeValidator, Field, model_validator
 from config.base import (
     Id,
     Length,
+    Line,
     Model,
     Name,
+    Number,
     Place,
     PointPath,
     Positive,
+    Whole,
     Wrong,
     Zone,
     refuse,
 )
 from config.broker import Broker
+from config.hosts import HostName
 from config.links import (
     Device,
     LibrarySystem,
@@ -32,6 +36,7 @@ from config.links import (
     TagReaderDevice,
     Vda5050,
 )
+from config.registers import beyond
 from contracts.quantities import NATURES, Quantity
 
 
@@ -51,13 +56,13 @@ class Limit(Model):
     """
 
     quantity: Quantity
-    low: float | None = None
-    high: float | None = None
+    low: Number | None = None
+    high: Number | None = None
     unit: str | None = None
-    deadband: float = Field(default=0.0, ge=0)
+    deadband: Number = Field(default=0.0, ge=0)
     delay: Length = timedelta(0)
     priority: Priority = Priority.MEDIUM
-    standard: str = ""
+    standard: Line | Literal[""] = ""
     guidance: Name | None = None
 
     @model_validator(mode="after")
@@ -68,6 +73,11 @@ class Limit(Model):
             refuse([Wrong(("unit",), what)])
         if self.low is None and self.high is None:
             raise ValueError("a limit needs low, high or both")
+        refuse(
+            Wrong((side,), fault)
+            for side, bound in (("low", self.low), ("high", self.high))
+            if bound is not None and (fault := beyond(self.quantity, bound))
+        )
         if self.low is not None and self.high is not None:
             if self.low >= self.high:
                 raise ValueError(f"low {self.low} must be below high {self.high}")
@@ -118,10 +128,10 @@ class Gate(Model):
     space: Id
     entries: PointPath
     exits: PointPath | None = None
-    rollover: int = Field(
+    rollover: Whole = Field(
         default=2**32, ge=2, description="the counter goes from this minus one to zero"
     )
-    fastest: float = Field(
+    fastest: Number = Field(
         default=2.0, gt=0, description="persons per second; more is a fault, not a crowd"
     )
 
@@ -140,21 +150,26 @@ class Station(Model):
     """A place where a robot can stop, in metres on the map."""
 
     id: Id
-    x: float
-    y: float
+    x: Number
+    y: Number
     name: Name | None = None
 
 
 class Fleet(Model):
     """Where robots may go: VDA 5050 nodes and the two-way ways between them."""
 
-    map: str = "ground"
+    map: Line = "ground"
     stations: tuple[Station, ...] = ()
     ways: tuple[tuple[Id, Id], ...] = ()
 
     @model_validator(mode="after")
     def _joined(self) -> Self:
         known = {station.id for station in self.stations}
+        refuse(
+            Wrong(("ways", i), f"way {list(way)} leads nowhere: both ends are one; name two")
+            for i, way in enumerate(self.ways)
+            if way[0] == way[1]
+        )
         refuse(
             Wrong(("ways", i, j), f"way {list(way)}: no station {end!r}; add it to stations")
             for i, way in enumerate(self.ways)
@@ -168,7 +183,7 @@ class Journal(Model):
     """How much an edge keeps while nobody takes it."""
 
     keep: Positive = timedelta(hours=72)
-    largest: int = Field(default=2 * 2**30, ge=2**20, description="bytes on disk")
+    largest: Whole = Field(default=2 * 2**30, ge=2**20, description="bytes on disk")
 
 
 class Edge(Model):
@@ -205,7 +220,7 @@ class Site(Model):
     timezone: Zone
     day_begins: DayTime = time(0, 0)
     broker: Broker
-    hosts: tuple[str, ...] = Field(
+    hosts: tuple[HostName, ...] = Field(
         default=(), description="names, besides loopback, by which the console may be called"
     )
     spaces: tuple[Space, ...] = Field(min_length=1)

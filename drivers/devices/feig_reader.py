@@ -3,16 +3,19 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from config.links import Device, TagReaderDevice
 from drivers.capabilities import Tag
 from drivers.errors import BadReplyError, RefusedError
-from drivers.links.serial_line import SerialLine
 from drivers.model import DriverSpec
 from drivers.protocols.rfid import feig
 from drivers.protocols.rfid.iso15693 import SystemInformation, TagError
 from runtime.clock import Clock
+
+if TYPE_CHECKING:
+    # pyserial is loaded where a line is opened.
+    from drivers.links.serial_line import SerialLine
 
 MOST_ROUNDS = 8
 """Most answers to one inventory: 24 tags each, more than any pad can hold."""
@@ -27,7 +30,7 @@ class FeigReader:
 
     device: str
     address: int
-    link: SerialLine
+    link: "SerialLine"
 
     async def inventory(self) -> Sequence[Tag]:
         """List the tags in the field, each once (B0 01)."""
@@ -127,7 +130,7 @@ class FeigReader:
 
 def build(
     device: Device,
-    link: SerialLine,
+    link: "SerialLine",
     clock: Clock,  # noqa: ARG001 - every builder gets a clock; this reader needs none
 ) -> FeigReader:
     """Make the driver of one reader."""

@@ -32,7 +32,7 @@ def room() -> list[tuple[float, float]]:
 def test_the_london_room_arrives_value_for_value(tmp_path: Path, play: Callable[..., Any]) -> None:
     expected = room()
     file = data_folder("consciR-museum") / "london_room1_2024_15min.csv"
-    site = probes_site(tmp_path, 1, "1ms")
+    site = probes_site(tmp_path, 1, "2ms")
 
     async def story() -> tuple[list[float], list[float]]:
         replay = ["--replay", str(file), "--speed", "lockstep", "--device", "probe-1"]

@@ -3,23 +3,19 @@
 import argparse
 import os
 import sys
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from config.base import Place
-from config.links import Link, ModbusDevice, ModbusTcp
+from config.links import Link, ModbusTcp
 from config.loader import ConfigError, SiteFile
 from config.registers import RegisterMap
-from config.site import Site
 from drivers import registry
 from drivers.protocols.modbus.plan import plan
 from wenlan.example.site import EXAMPLE
 from wenlan.polling_load import bus_load, loads_of
-from wenlan.site_rules import load_checked_site, places
+from wenlan.site_rules import load_checked_site, notes
 
 REFUSED = 2
-SMALLEST_REFERENCE = 30001
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -59,11 +55,11 @@ def _report(file: SiteFile) -> Iterator[str]:
         yield f"\nEdge {edge.id}"
         for link in edge.links:
             yield from _bus(link) if isinstance(link, ModbusTcp) else _other(link)
-    notes = list(_notes(site))
-    if notes:
+    remarks = sorted((*file.notes, *file.problems(notes(site))), key=lambda one: one.line)
+    if remarks:
         yield "\nWorth a second look"
-    for place, what in notes:
-        yield f"  {file.path}:{file.line(*place)}: {what}"
+    for remark in remarks:
+        yield f"  {remark}"
 
 
 HEAD = ("device", "model", "unit", "period", "requests/s", "bytes/s", "worst age", "reads")
@@ -122,27 +118,3 @@ def _table(rows: Sequence[tuple[str, ...]]) -> Iterator[str]:
 def _other(link: Link) -> Iterator[str]:
     devices = ", ".join(f"{device.id} ({device.model})" for device in link.devices)
     yield f"  {link.id}: {link.kind}: {devices}"
-
-
-def _notes(site: Site) -> Iterator[tuple[Place, str]]:
-    """Find what is allowed and yet seldom meant."""
-    wires: Counter[tuple[str, int]] = Counter()
-    for i, edge in enumerate(site.edges):
-        for j, link in enumerate(edge.links):
-            if not isinstance(link, ModbusTcp):
-                continue
-            place: Place = ("edges", i, "links", j)
-            wires[link.host, link.port] += 1
-            if wires[link.host, link.port] == 2:
-                yield place, f"two links lead to {link.host}:{link.port}; many servers allow one"
-            units = Counter(device.unit for device in link.devices)
-            for unit, count in units.items():
-                if count > 1:
-                    yield place, f"{count} devices of link {link.id} have unit {unit}"
-    for place, _, device in places(site):
-        own = device.map.points if isinstance(device, ModbusDevice) and device.map else ()
-        for number, point in enumerate(own):
-            if point.register_ >= SMALLEST_REFERENCE:
-                where = (*place, "map", "points", number, "register")
-                text = f"register {point.register_} looks like a manual's number (40001 is 0)"
-                yield where, text

@@ -8,7 +8,6 @@ from edge.journal.opening import JournalError
 from runtime.limits import allow_descriptors, settle_collector
 from wenlan import process
 from wenlan.options import add_site, cannot, read_site
-from wenlan.site_rules import load_checked_site
 
 log = logging.getLogger(__name__)
 
@@ -24,7 +23,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Run until stopped; 1 when the journal cannot be had."""
-    site = read_site(options, load_checked_site)
+    site = read_site(options)
     edge = site.edge(options.name)
     process.begin_logging(f"edge {edge.id}")
     if shortage := allow_descriptors(len(edge.links) + SPARE_DESCRIPTORS):

@@ -19,7 +19,6 @@ from wenlan.example.ports import free
 from wenlan.example.site import DEMO, ENVIRONMENT
 from wenlan.options import add_site, read_site, seconds
 from wenlan.process import now
-from wenlan.site_rules import load_checked_site
 
 CONTROL = "control-port"
 """The file in the data folder that tells where running simulators take orders."""
@@ -44,7 +43,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Do what the options ask for; 2 when it cannot be done."""
-    site = read_site(options, load_checked_site)
+    site = read_site(options)
     process.begin_logging("simulate")
     if not (options.fault or options.clear):
         options.data.mkdir(parents=True, exist_ok=True)

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 import config
 from config.loader import ConfigError, Problem, load_site, plain
 from config.site import Site
+from wenlan.site_rules import load_checked_site
 
 EXAMPLE = Path(config.__file__).parent / "sites" / "zhijiang" / "site.yaml"
 SMALL = """\
@@ -42,7 +43,9 @@ edges:
             space: vault
           - id: counter
             model: adam-6051
+            unit: 2
           - id: own
+            unit: 3
             model: custom
             map:
               points:
@@ -60,7 +63,7 @@ def line_of(text: str, part: str) -> int:
 def load(folder: Path, text: str, environment: Mapping[str, str] | None = None) -> Site:
     path = folder / "site.yaml"
     path.write_text(text, encoding="utf-8")
-    return load_site(path, environment or {}).site
+    return load_checked_site(path, environment or {}).site
 
 
 def refused(folder: Path, text: str, environment: Mapping[str, str] | None = None) -> list[Problem]:

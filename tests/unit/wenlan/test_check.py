@@ -95,12 +95,12 @@ def test_a_refused_file_is_told_as_it_is(tmp_path: Path) -> None:
 
 
 def test_what_is_seldom_meant_is_noted_and_not_refused(tmp_path: Path) -> None:
-    point = "{name: p, quantity: status, table: holding, register: 40001}"
+    point = "{name: p, quantity: status, table: holding, register: 30001}"
     new = f"model: custom, map: {{points: [{point}]}}, unit: 2"
     status, printed = checked(tmp_path, "model: xy-md02, unit: 1", new)
     assert status == 0
-    assert "register 40001 looks like a manual's number" in printed
-    assert "2 devices of link vault-bus have unit 2" in printed
+    assert "register 30001 looks like a manual's number" in printed
+    assert "probe-v1-a and probe-v2 of link vault-bus have unit 2" in printed
 
 
 @given(st.sampled_from(PLACES), JUNK)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.architecture.sources import PRODUCT
 from tests.conftest import ROOT
 from wenlan.cli import COMMANDS, main
 
@@ -45,7 +46,36 @@ def test_a_process_loads_only_what_it_runs(name: str, foreign: str) -> None:
     assert not set(foreign.split()) & set(done.stdout.split())
 
 
-@pytest.mark.parametrize("name", ["edge stacks", "simulate"])
+def test_a_gateway_that_has_read_its_site_opens_no_device() -> None:
+    """It knows the models, to refuse what `check` refuses; nothing by which one is reached."""
+    program = """if True:
+        import argparse, sys
+        from pathlib import Path
+        import wenlan.commands.gateway as gateway
+        from wenlan.example.site import EXAMPLE
+        from wenlan.options import read_site
+        read_site(argparse.Namespace(site=EXAMPLE, data=Path("none")))
+        print(*sys.modules)
+    """
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    loaded = set(done.stdout.split())
+    assert "drivers.registry" in loaded
+    assert not {"pymodbus", "serial", "edge", "drivers.links.tcp"} & loaded
+
+
+def test_every_process_reads_its_site_through_one_door() -> None:
+    doors = [
+        str(path.relative_to(ROOT))
+        for folder in (*PRODUCT, "benchmarks")
+        for path in sorted((ROOT / folder).rglob("*.py"))
+        if "load_site(" in path.read_text(encoding="utf-8")
+    ]
+    assert doors == ["config/loader.py", "wenlan/site_rules.py"]
+
+
+@pytest.mark.parametrize("name", ["edge stacks", "simulate", "gateway", "import nothing.csv"])
 def test_no_process_starts_with_what_check_refuses(
     name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
