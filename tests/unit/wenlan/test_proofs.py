@@ -547,3 +547,22 @@ def test_an_edge_that_lost_its_journal_may_say_otherwise_how_a_command_ended(
         store.execute("UPDATE committed SET last = 11")
     noted(books, {"type": "journal", "at": spoilt * SECOND, "edge": "only", "given": {"s": 11}})
     assert examine(site, books).clean == clean
+
+
+@pytest.mark.parametrize(
+    ("renewed", "spoilt", "clean"), [(9, 7, True), (9, 3, False), (9, 11, False), (None, 7, False)]
+)
+def test_a_loan_that_a_kiosk_forgot_may_be_renewed_by_a_second_one(
+    site: Site, books: Path, renewed: int | None, spoilt: int, clean: bool
+) -> None:
+    with closing(connect(books / "store.sqlite3")) as store:
+        store.execute(
+            "INSERT INTO loan VALUES ('L2', 'k', 'checkout', 'closed', 'B1', '', '', '', 0, 0)"
+        )
+    if renewed is not None:
+        again = {**LOAN, "at": renewed * SECOND, "action": "renew"}
+        with (books / "ledger.jsonl").open("a", encoding="utf-8") as ledger:
+            ledger.write(json.dumps(again) + "\n")
+    noted(books, {"type": "journal", "at": spoilt * SECOND, "edge": "only", "given": {"s": LAST}})
+    found = [one for one in examine(site, books).findings if "closed 2 times" in one]
+    assert (not found) == clean
